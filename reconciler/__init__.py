@@ -1,0 +1,1 @@
+"""Keeps Azure Private Link Services in line with the annotations of Kubernetes Services."""

@@ -1,0 +1,213 @@
+"""The plan as a value: what would be written, what was found, what the ledger shall say afterwards.
+
+A plan is computed by :mod:`reconciler.planning`, compared with ``==``, shown by
+:mod:`reconciler.rendering`, and carried out exactly as shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, assert_never
+
+from reconciler.model import Json, Ownership, Sharing
+
+
+class Reason(StrEnum):
+    """Why something is written or found. The words are part of the interface: pipelines read them."""
+
+    # writes
+    CREATE = "Create"
+    UPDATE = "Update"
+    MOVE = "Move"
+    REPAIR = "Repair"
+    RETRY = "Retry"
+    RESTORE_OWNER = "RestoreOwner"
+    SUBNET_POLICY = "SubnetPolicy"
+    SERVICE_GONE = "ServiceGone"
+    FRONTEND_GONE = "FrontendGone"
+    # findings: refusals of a Service
+    NOT_ELIGIBLE = "NotEligible"
+    INVALID_SETTINGS = "InvalidSettings"
+    FOREIGN_PLS = "ForeignPrivateLinkService"
+    NOT_OWNER = "NotOwner"
+    NAME_TAKEN = "NameTaken"
+    CANNOT_RENAME = "CannotRename"
+    CANNOT_MOVE_GROUP = "CannotMoveResourceGroup"
+    SUBNET_NOT_READY = "SubnetPolicyNotDisabled"
+    REJECTED = "Rejected"
+    MOVE_NOT_POSSIBLE = "MoveNotPossible"
+    # findings: states
+    WAITING = "Waiting"
+    STUCK = "Stuck"
+    SETTLING = "LeftToInTreeController"
+    BACK_OFF = "BackOff"
+    OWNER_MISSING = "OwnerMissing"
+    KEPT = "Kept"
+    DRIFT_FIGHT = "DriftFight"
+    ORPHAN = "Orphan"
+    BRAKE = "Brake"
+    UNKNOWN_VIEW = "UnknownView"
+    MODE = "Mode"
+    FAILED = "Failed"
+    WARNING = "Warning"
+
+
+class Severity(StrEnum):
+    """How much a finding matters: an error needs a person, a warning may, info does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know. ``sentence`` names the things and the way out."""
+
+    reason: Reason
+    severity: Severity
+    sentence: str
+    service: str = ""
+    frontend_id: str = ""
+    pls_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One property that an update changes."""
+
+    property: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PutPls:
+    """Create or update a PLS with this full body. ``created`` tells which of the two."""
+
+    pls_id: str
+    body: Json
+    content_hash: str
+    created: bool
+    frontend_id: str
+    subnet_ids: tuple[str, ...]
+    service: str
+    reason: Reason
+    sentence: str
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PutSubnet:
+    """Disable the Private Link Service network policies of a subnet: its JSON as read, one field changed."""
+
+    subnet_id: str
+    body: Json
+    etag: str
+    reason: Reason
+    sentence: str
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePls:
+    """Delete a PLS that has no connections (any more)."""
+
+    pls_id: str
+    frontend_id: str
+    resource_guid: str
+    service: str
+    reason: Reason
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteConnection:
+    """Delete a private endpoint connection; its PLS follows in a later run."""
+
+    connection_id: str
+    pls_id: str
+    frontend_id: str
+    resource_guid: str
+    service: str
+    reason: Reason
+    sentence: str
+
+
+Write = PutPls | PutSubnet | DeletePls | DeleteConnection
+
+
+def target(write: Write) -> str:
+    """The id of the resource a write goes to."""
+    match write:
+        case PutPls() | DeletePls():
+            return write.pls_id
+        case PutSubnet():
+            return write.subnet_id
+        case DeleteConnection():
+            return write.connection_id
+        case _:
+            assert_never(write)
+
+
+def verb(write: Write) -> str:
+    """The word for a write in texts and JSON."""
+    match write:
+        case PutPls():
+            return "create" if write.created else "update"
+        case PutSubnet():
+            return "disable-subnet-policy"
+        case DeletePls():
+            return "delete"
+        case DeleteConnection():
+            return "delete-connection"
+        case _:
+            assert_never(write)
+
+
+def digest(writes: Iterable[Write]) -> str:
+    """Twelve hex digits that tell one list of writes from another."""
+    lines = [[verb(w), target(w).lower(), getattr(w, "content_hash", "")] for w in writes]
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do for one cluster.
+
+    ``writes`` are carried out now, ``after`` in a later run (the delete of a PLS whose connections go
+    first), ``held`` only once a person releases ``held_digest``. ``ownership``, ``sharing`` and
+    ``sightings`` are the rows as they shall be, ``forget`` the ids whose rows go. ``come_back`` is when
+    the next look is due at the latest, None where only the timer needs to look.
+    """
+
+    cluster: str
+    writes: tuple[Write, ...] = ()
+    after: tuple[Write, ...] = ()
+    held: tuple[Write, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    ownership: tuple[Ownership, ...] = ()
+    sharing: tuple[Sharing, ...] = ()
+    forget: tuple[str, ...] = ()
+    sightings: Mapping[str, datetime] = field(default_factory=dict)
+    come_back: datetime | None = None
+
+    @property
+    def empty(self) -> bool:
+        """No writes, held ones included; findings do not count."""
+        return not self.writes and not self.held
+
+    @property
+    def digest(self) -> str:
+        """Tells this plan's writes from another's."""
+        return digest((*self.writes, *self.held))
+
+    @property
+    def held_digest(self) -> str:
+        """What a person releases: exactly the list of held deletes. "" where nothing is held."""
+        return digest(self.held) if self.held else ""

@@ -306,7 +306,9 @@ class Observed:
 
     ``services`` is complete or :class:`Unknown`. ``groups`` tells for each resource group (lower
     case) that was read on its own whether it was; it is empty when the whole subscription was listed.
-    ``sightings`` holds since when a passing condition has been seen (see ``planning``).
+    ``sightings`` holds since when a passing condition has been seen (see ``planning``); ``remembers``
+    is false where there is no ledger to hold them. ``absent_pls`` (lower-case ids) were read by id and
+    are not there; ``released`` is the digest of held deletes that a person let go.
     """
 
     cluster: ClusterConfig
@@ -324,3 +326,4 @@ class Observed:
     sightings: Mapping[str, datetime] = field(default_factory=dict)
     absent_pls: frozenset[str] = frozenset()
     released: str = ""
+    remembers: bool = True

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     REPAIR = "Repair"
     RETRY = "Retry"
     RESTORE_OWNER = "RestoreOwner"
+    SUCCESSION = "OwnerSuccession"
     SUBNET_POLICY = "SubnetPolicy"
     SERVICE_GONE = "ServiceGone"
     FRONTEND_GONE = "FrontendGone"

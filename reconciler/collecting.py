@@ -1,0 +1,163 @@
+"""Rows P8 and P9: which Private Link Services are collected, and on what proof.
+
+Absence from a list never deletes. Every known tenant (owner tag, ledger, sharing ledger, UID prefixes
+of the rules on the frontend) is read by name; only 404, another UID, another type or a
+deletionTimestamp proves it gone.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler import arm_ids
+from reconciler.draft import Draft
+from reconciler.model import (
+    CLUSTER_TAG,
+    OWNER_TAG,
+    Frontend,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Proof,
+    Service,
+    ServiceRef,
+    Unknown,
+)
+from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
+from reconciler.tenancy import by_frontend, prefixes_on, uid_prefix
+
+
+def is_ours(observed: Observed, pls: PrivateLinkService, row: Ownership | None) -> bool:
+    """Tag and place: the cluster's name in the tag, the frontend in its load balancer resource group."""
+    tag = pls.tag(CLUSTER_TAG)
+    if tag is None or tag.strip().lower() != observed.cluster.cluster_name.strip().lower():
+        return False
+    frontend = arm_ids.parse(pls.frontend_id)
+    if frontend is None:
+        return row is not None and bool(row.resource_guid) and row.resource_guid == pls.resource_guid
+    config = observed.cluster
+    return (
+        frontend.resource_group.lower() == config.load_balancer_resource_group.lower()
+        and frontend.subscription.lower() == config.subscription.lower()
+    )
+
+
+def known_tenants(
+    observed: Observed, pls: PrivateLinkService, frontend: Frontend | None
+) -> frozenset[ServiceRef] | None:
+    """Everybody who is or was a tenant; None where the frontend's rules name somebody unknown."""
+    services = observed.services if not isinstance(observed.services, Unknown) else ()
+    refs = set(_remembered(observed, pls))
+    prefixes = prefixes_on(frontend) if frontend else frozenset()
+    refs |= {s.ref for s in services if uid_prefix(s.uid) in prefixes}
+    refs = _with_uids(refs, services)
+    if prefixes - {uid_prefix(r.uid) for r in refs if r.uid}:
+        return None
+    return frozenset(refs)
+
+
+def _remembered(observed: Observed, pls: PrivateLinkService) -> list[ServiceRef]:
+    refs = [row.owner for row in observed.ownership if arm_ids.same(row.pls_id, pls.id)]
+    refs += [row.service for row in observed.sharing if arm_ids.same(row.pls_id, pls.id)]
+    namespace, slash, name = (pls.tag(OWNER_TAG) or "").strip().partition("/")
+    if slash and namespace and name and "/" not in name:
+        refs.append(ServiceRef(namespace, name))
+    return refs
+
+
+def _with_uids(refs: set[ServiceRef], services: tuple[Service, ...]) -> set[ServiceRef]:
+    """A name without a UID is dropped where the same name is known with one."""
+    uids = {r.key for r in refs if r.uid}
+    live = {s.key: s.ref for s in services if s.deleting}
+    return {live.get(r.key, r) if not r.uid else r for r in refs if r.uid or r.key not in uids}
+
+
+def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
+    """The Services to read by name before the plan: the known tenants of PLSs without live tenants."""
+    if isinstance(observed.services, Unknown) or isinstance(observed.load_balancers, Unknown):
+        return frozenset()
+    if isinstance(observed.private_link_services, Unknown):
+        return frozenset()
+    public_ips = () if isinstance(observed.public_ips, Unknown) else observed.public_ips
+    tenants = by_frontend(observed.services, observed.load_balancers, public_ips)
+    frontends = {arm_ids.key(f.id): f for lb in observed.load_balancers for f in lb.frontends}
+    rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
+    needed: set[ServiceRef] = set()
+    for pls in observed.private_link_services:
+        key = arm_ids.key(pls.frontend_id)
+        if tenants.get(key) or not is_ours(observed, pls, rows.get(arm_ids.key(pls.id))):
+            continue
+        needed |= known_tenants(observed, pls, frontends.get(key)) or frozenset()
+    return frozenset(needed)
+
+
+def proofs_of(
+    observed: Observed, pls: PrivateLinkService, frontend: Frontend | None
+) -> tuple[Proof, ...] | None:
+    """The proofs that all known tenants are gone, or None where one is not proven."""
+    refs = known_tenants(observed, pls, frontend)
+    if not refs:
+        return None
+    proofs = tuple(observed.proofs.get(ref, Proof.UNKNOWN) for ref in refs)
+    return proofs if all(p in (Proof.GONE, Proof.DELETING) for p in proofs) else None
+
+
+def collect(draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], reason: Reason) -> None:
+    """Plan the delete: its connections now and the PLS in a later run, or the PLS now."""
+    owner = (pls.tag(OWNER_TAG) or "").strip()
+    why = {
+        Reason.SERVICE_GONE: "every Service that used it is gone",
+        Reason.FRONTEND_GONE: "its frontend is gone, seen twice over the grace period",
+    }[reason]
+    name = arm_ids.last_name(pls.id)
+    last = DeletePls(
+        pls.id,
+        pls.frontend_id,
+        pls.resource_guid,
+        owner,
+        reason,
+        f"delete Private Link Service {name} of {owner or 'nobody'}: {why}",
+    )
+    first: list[Write] = [
+        DeleteConnection(
+            c.id,
+            pls.id,
+            pls.frontend_id,
+            pls.resource_guid,
+            owner,
+            reason,
+            f"delete connection {c.name} ({c.status}) of Private Link Service {name}: {why}",
+        )
+        for c in pls.connections
+    ]
+    if first:
+        draft.delete(first, [last], proofs)
+        draft.look_again(draft.observed.now + timedelta(seconds=2))
+    else:
+        draft.delete([last], [], proofs)
+
+
+def sweep(draft: Draft, pls: PrivateLinkService) -> None:
+    """P9: the frontend is gone, nobody is proven gone: two complete sightings a grace apart, or report."""
+    since = draft.seen_since(f"gone:{arm_ids.key(pls.id)}")
+    due = since + timedelta(seconds=draft.limits.grace_seconds)
+    approved = [c.name for c in pls.connections if c.status == "Approved"]
+    if draft.observed.now >= due and since < draft.observed.now and not approved:
+        collect(draft, pls, (), Reason.FRONTEND_GONE)
+        return
+    way_out = (
+        f"it has approved connections ({', '.join(approved[:3])}); delete them or the Private Link Service "
+        "by hand"
+        if approved
+        else f"it is collected after {due:%Y-%m-%d %H:%M:%S} UTC if that stays so"
+    )
+    draft.find(
+        Reason.ORPHAN,
+        Severity.WARNING,
+        f"The frontend of Private Link Service {pls.id} is gone ({pls.frontend_id or 'none named'}), though "
+        f"its Services are not proven gone: {way_out}.",
+        pls_id=pls.id,
+        frontend_id=pls.frontend_id,
+    )
+    if not approved:
+        draft.look_again(due)

@@ -1,0 +1,136 @@
+"""A plan in the making: what the rules add to, until it is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from reconciler import arm_ids
+from reconciler.model import Limits, Observed, Ownership, Proof, Sharing
+from reconciler.plan import (
+    DeleteConnection,
+    DeletePls,
+    Finding,
+    Plan,
+    Reason,
+    Severity,
+    Write,
+    digest,
+)
+
+
+class Draft:
+    """Collects writes, findings and rows. ``moved`` are ids (lower case) used up by a move."""
+
+    def __init__(self, observed: Observed, limits: Limits) -> None:
+        self.observed = observed
+        self.limits = limits
+        self.writes: list[Write] = []
+        self.after: list[Write] = []
+        self.deletes: list[tuple[bool, list[Write], list[Write]]] = []
+        self.findings: list[Finding] = []
+        self.ownership: dict[str, Ownership] = {}
+        self.sharing: list[Sharing] = []
+        self.forget: list[str] = []
+        self.sightings: dict[str, datetime] = {}
+        self.come_back: datetime | None = None
+        self.moved: set[str] = set()
+        self.wished: dict[str, str] = {}
+        self.managed = 0
+
+    def find(
+        self,
+        reason: Reason,
+        severity: Severity,
+        sentence: str,
+        *,
+        service: str = "",
+        frontend_id: str = "",
+        pls_id: str = "",
+    ) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(reason, severity, sentence, service, frontend_id, pls_id))
+
+    def seen_since(self, sighting: str) -> datetime:
+        """Since when this passing condition holds; remembers it for the next run."""
+        self.sightings[sighting] = self.observed.sightings.get(sighting, self.observed.now)
+        return self.sightings[sighting]
+
+    def look_again(self, at: datetime) -> None:
+        """The next look is due at ``at`` at the latest."""
+        soonest = max(at, self.observed.now + timedelta(seconds=1))
+        self.come_back = min(self.come_back, soonest) if self.come_back else soonest
+
+    def delete(self, writes: list[Write], after: list[Write], proofs: Iterable[Proof]) -> None:
+        """Plan the delete of one PLS; the brake counts it unless a Service is being deleted."""
+        self.deletes.append((Proof.DELETING not in proofs, writes, after))
+
+    def finish(self) -> Plan:
+        """The plan as a value, deletes filtered by the mode and held back by the brake."""
+        held: list[Write] = []
+        if self.observed.cluster.mode == "upsert-only":
+            self._report_deletes()
+        else:
+            held = self._brake()
+        order = {"DeleteConnection": 0, "DeletePls": 1, "PutSubnet": 2, "PutPls": 3}
+        return Plan(
+            cluster=self.observed.cluster.name,
+            writes=tuple(sorted(self.writes, key=lambda w: order[type(w).__name__])),
+            after=tuple(self.after),
+            held=tuple(held),
+            findings=tuple(self.findings),
+            ownership=tuple(self.ownership.values()),
+            sharing=tuple(self.sharing),
+            forget=tuple(self.forget),
+            sightings=self.sightings,
+            come_back=self.come_back,
+        )
+
+    def untouched(self) -> Plan:
+        """A plan that leaves Azure and the ledger as they are and only reports."""
+        return Plan(
+            cluster=self.observed.cluster.name,
+            findings=tuple(self.findings),
+            ownership=self.observed.ownership,
+            sharing=self.observed.sharing,
+            sightings=self.observed.sightings,
+        )
+
+    def _report_deletes(self) -> None:
+        for _, writes, after in self.deletes:
+            last = next(w for w in (*after, *writes) if isinstance(w, DeletePls | DeleteConnection))
+            self.find(
+                Reason.MODE,
+                Severity.WARNING,
+                f"Private Link Service {last.pls_id} would be deleted, but the mode is upsert-only.",
+                pls_id=last.pls_id,
+                frontend_id=last.frontend_id,
+            )
+
+    def _brake(self) -> list[Write]:
+        """Over a share of the cluster's PLSs in one run, deletes without a deleted Service are held."""
+        counted = [d for d in self.deletes if d[0]]
+        over = (
+            len(counted) >= self.limits.brake_minimum
+            and len(counted) > self.limits.brake_share * self.managed
+        )
+        would_hold = [w for counts, writes, _ in self.deletes if counts for w in writes]
+        release = digest(would_hold)
+        held = would_hold if over and self.observed.released != release else []
+        for counts, writes, after in self.deletes:
+            if not (held and counts):
+                self.writes += writes
+                self.after += after
+        if held:
+            self.find(
+                Reason.BRAKE,
+                Severity.ERROR,
+                f"{len(counted)} of {self.managed} Private Link Services of cluster "
+                f"{self.observed.cluster.name} would be deleted at once though no Service is being "
+                f"deleted; they are held back. If that is right, release exactly this list: {release}.",
+            )
+        return held
+
+    def record(self, row: Ownership) -> None:
+        """The ownership row of a PLS as it shall be."""
+        self.ownership[arm_ids.key(row.pls_id)] = row

@@ -1,0 +1,229 @@
+"""The ports: what the engine asks of the outside, as contracts. Adapters and fakes both keep them.
+
+Every method raises only :class:`reconciler.errors.OutsideError` and its kinds, never an SDK's own
+errors. No method retries or waits for a long-running operation: the caller comes back later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from reconciler.model import (
+    Json,
+    LoadBalancer,
+    Ownership,
+    PrivateLinkService,
+    PublicIp,
+    Reservation,
+    Service,
+    Sharing,
+    Subnet,
+)
+
+
+class Clock(Protocol):
+    """The time, as an argument."""
+
+    def now(self) -> datetime:
+        """The present, aware, in UTC."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes API of one cluster, read-only."""
+
+    def list_services(self) -> tuple[Service, ...]:
+        """All Services of type LoadBalancer, to the last page or an error; never a part of them."""
+
+    def identity(self) -> str:
+        """The UID of the Service ``default/kubernetes``, which tells one cluster from another."""
+
+    def get_service(self, namespace: str, name: str) -> Service | None:
+        """One Service by name, of any type; None only where the API said 404 for it."""
+
+    def digest(self) -> str:
+        """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What ARM answered to a write: the resource's provisioning state, "" where it told none."""
+
+    provisioning_state: str = ""
+    resource_guid: str = ""
+    alias: str = ""
+
+
+class Azure(Protocol):
+    """Azure Resource Manager. ``NotFound.code`` is ``ResourceGroupNotFound`` where the group is missing."""
+
+    def list_load_balancers(self, subscription: str, resource_group: str) -> tuple[LoadBalancer, ...]:
+        """The load balancers of a resource group; empty where the group is not there."""
+
+    def list_private_link_services(self, subscription: str) -> tuple[PrivateLinkService, ...]:
+        """All of a subscription. Raises Denied where the role allows only resource groups."""
+
+    def list_private_link_services_in(
+        self, subscription: str, resource_group: str
+    ) -> tuple[PrivateLinkService, ...]:
+        """Those of one resource group. Raises NotFound where the group is not there."""
+
+    def get_private_link_service(self, pls_id: str) -> PrivateLinkService:
+        """One by id. Raises NotFound where it is not there."""
+
+    def get_subnet(self, subnet_id: str) -> Subnet:
+        """One subnet. Raises NotFound where it or its network is not there."""
+
+    def list_public_ips(self, subscription: str, resource_group: str) -> tuple[PublicIp, ...]:
+        """The public IP addresses of a resource group; empty where the group is not there."""
+
+    def nat_addresses(self, network_interface_id: str) -> tuple[str, ...]:
+        """The private addresses of a PLS's network interface. Raises NotFound where it is not there."""
+
+    def put_private_link_service(self, pls_id: str, body: Json) -> Accepted:
+        """Create or replace; accepted is not done."""
+
+    def put_subnet(self, subnet_id: str, body: Json, etag: str) -> Accepted:
+        """Replace a subnet, if it still has this ETag. Raises Stale where it has not."""
+
+    def delete_private_link_service(self, pls_id: str) -> None:
+        """Delete; also fine where it is not there."""
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Delete a private endpoint connection; also fine where it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The lease row of one cluster as read. ``version`` is its ETag, "" where there is no row yet.
+
+    ``stamp`` is the storage service's own time of the last write to the row, None for no row.
+    """
+
+    cluster: str
+    holder: str = ""
+    until: datetime | None = None
+    fence: int = 0
+    wanted: datetime | None = None
+    covered: datetime | None = None
+    parked: datetime | None = None
+    not_before: datetime | None = None
+    failures: int = 0
+    version: str = ""
+    stamp: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """What is remembered about a cluster besides its rows: identity, last run, findings.
+
+    ``identity`` is the accepted UID of default/kubernetes; ``offered`` another one that answered and
+    waits for a person. ``released`` is the digest of held deletes a person let go, until
+    ``released_until``. ``last_run`` is the run's outcome as JSON-able values, findings included.
+    """
+
+    cluster: str
+    identity: str = ""
+    offered: str = ""
+    digest: str = ""
+    paused: bool = False
+    released: str = ""
+    released_until: datetime | None = None
+    sightings: dict[str, datetime] = field(default_factory=dict)
+    last_run: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of what happened. ``kind``: write, finding, run, poison, person, event."""
+
+    cluster: str
+    at: datetime
+    kind: str
+    reason: str
+    sentence: str
+    service: str = ""
+    frontend_id: str = ""
+    pls_id: str = ""
+    run: str = ""
+    result: str = ""
+
+
+class Ledger(Protocol):
+    """The ledgers. Writes to the same row twice are the same row; a newer schema is refused.
+
+    ``create_tables`` is called once by the shell before first use and is idempotent.
+    """
+
+    def create_tables(self) -> None:
+        """Create what is missing."""
+
+    def ownership(self, cluster: str) -> tuple[Ownership, ...]:
+        """The ownership rows of a cluster, sorted by PLS id."""
+
+    def put_ownership(self, rows: Iterable[Ownership]) -> None:
+        """Insert or replace rows."""
+
+    def forget_ownership(self, cluster: str, pls_ids: Iterable[str]) -> None:
+        """Remove rows, and reservations of these ids held by this cluster."""
+
+    def sharing(self, cluster: str) -> tuple[Sharing, ...]:
+        """The sharing rows of a cluster, sorted by PLS id and Service."""
+
+    def replace_sharing(self, cluster: str, before: Iterable[Sharing], after: Iterable[Sharing]) -> None:
+        """Make the rows ``after`` out of ``before``, touching only what differs."""
+
+    def reservations(self, pls_ids: Iterable[str]) -> dict[str, Reservation]:
+        """The reservations of these ids, by lower-case id."""
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Reserve a PLS id, or confirm or renew one's own (same cluster and same Service UID or frontend).
+
+        Raises Conflict, naming the holder, where another has it.
+        """
+
+    def lease(self, cluster: str) -> Lease:
+        """The lease row, read now."""
+
+    def write_lease(self, lease: Lease) -> Lease:
+        """Write the row if it still has ``lease.version``. Returns it with its new version and stamp.
+
+        Raises Stale where somebody else wrote first.
+        """
+
+    def state(self, cluster: str) -> ClusterState:
+        """The state row, or an empty one."""
+
+    def states(self) -> tuple[ClusterState, ...]:
+        """The state rows of all clusters, also of those no longer configured."""
+
+    def write_state(self, state: ClusterState) -> ClusterState:
+        """Write the row if it still has ``state.version``; raises Stale where it has not."""
+
+    def add_history(self, entries: Sequence[HistoryEntry]) -> None:
+        """Append; order within one call is kept."""
+
+    def history(self, cluster: str, limit: int) -> tuple[HistoryEntry, ...]:
+        """The newest entries first; of all clusters where ``cluster`` is ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A message to the worker: a key, never a fact. ``due`` is set on delayed ones."""
+
+    cluster: str
+    reason: str
+    due: datetime | None = None
+
+
+class Queue(Protocol):
+    """The work queue ``reconcile``."""
+
+    def create(self) -> None:
+        """Create the queue where it is missing."""
+
+    def send(self, wake_up: WakeUp, delay_seconds: float = 0) -> None:
+        """Send, visible after the delay (whole seconds, rounded up; at most 7 days)."""

@@ -94,6 +94,7 @@ class PutPls:
     pls_id: str
     body: Json
     content_hash: str
+    claim_hash: str
     created: bool
     frontend_id: str
     subnet_ids: tuple[str, ...]

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from reconciler import arm_ids, reading
-from reconciler.collecting import needed_proofs
 from reconciler.model import ClusterConfig, Limits, Observed, Proof
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Severity
-from reconciler.planning import plan
+from reconciler.planning import needed_proofs, plan
 
 VECTORS = json.loads((Path(__file__).parent / "peer-vectors.json").read_text())
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
-from reconciler.draft import Draft
 from reconciler.model import Ownership, Subnet
 from reconciler.plan import Change, PutSubnet, Reason, Severity
-from reconciler.verdicts import Tenant
+from reconciler.planning.draft import Draft
+from reconciler.planning.verdicts import Tenant
 
 # The same content is written again after 0 s, 30 s, 2 min, 10 min, then hourly.
 REPEAT_DELAYS = (0, 30, 120, 600, 3600)
@@ -28,10 +28,7 @@ def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str)
         return True
     if row is not None and row.claim_hash == wish_hash:
         return True
-    if row is not None and row.written_hash and row.written_at:
-        since = min(row.written_at, draft.seen_since(f"claim:{tenant.service.uid}:{wish_hash}"))
-    else:
-        since = draft.seen_since(f"claim:{tenant.service.uid}:{wish_hash}")
+    since = draft.seen_since(f"claim:{tenant.service.uid}:{wish_hash}")
     due = since + timedelta(seconds=config.settle_seconds)
     if draft.observed.now >= due:
         return True

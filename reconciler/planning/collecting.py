@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler import arm_ids
-from reconciler.draft import Draft
 from reconciler.model import (
     CLUSTER_TAG,
     OWNER_TAG,
@@ -24,6 +23,7 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
+from reconciler.planning.draft import Draft
 from reconciler.tenancy import by_frontend, prefixes_on, uid_prefix
 
 

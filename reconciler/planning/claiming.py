@@ -1,0 +1,136 @@
+"""Rows P3 to P7 of the table in :mod:`reconciler.planning`: a frontend that has no PLS."""
+
+from __future__ import annotations
+
+from reconciler import arm_ids
+from reconciler.claims import Wish
+from reconciler.desired import Desired, create_body, differences, update_body
+from reconciler.model import (
+    OWNER_TAG,
+    Absent,
+    Frontend,
+    LoadBalancer,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Unknown,
+)
+from reconciler.plan import Reason, Severity
+from reconciler.planning import guards, notices, puts, rows, waiting
+from reconciler.planning.draft import Draft
+from reconciler.planning.verdicts import Tenant, judge, owns
+from reconciler.planning.world import World
+
+
+def decide(draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Frontend) -> None:
+    """P1 and P3 to P7 for a frontend that has no PLS."""
+    verdicts = judge(draft.observed, frontend.id, world.on(frontend), None, False, world.incumbent(frontend))
+    draft.findings += verdicts.refusals
+    elect = verdicts.owner
+    if elect is None or not isinstance(elect.claim.wish, Wish):
+        return
+    wish = elect.claim.wish
+    pls_id = _wished_id(draft.observed, frontend, wish)
+    goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
+    row = world.rows.get(arm_ids.key(pls_id))
+    if taken := _taken(draft, world, elect, frontend, pls_id):
+        draft.find(
+            Reason.NAME_TAKEN,
+            Severity.ERROR,
+            f"Service {elect.service.key} asks for Private Link Service {arm_ids.last_name(pls_id)} on "
+            f"frontend {frontend.name}, but {taken}. Choose another azure-pls-name.",
+            service=elect.service.key,
+            frontend_id=frontend.id,
+            pls_id=pls_id,
+        )
+        return
+    draft.wished[arm_ids.key(pls_id)] = elect.service.key
+    draft.record(rows.intent(draft.observed, elect, goal, row))
+    rows.share(draft, verdicts, frontend, pls_id)
+    notices.warn(draft, verdicts, frontend, pls_id)
+    if _group_unread(draft, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id):
+        return
+    if waiting.waits_for(draft, load_balancer, elect.service.key):
+        return
+    if not guards.settled(draft, elect, row, wish.hash):
+        return
+    seen = world.by_id.get(arm_ids.key(pls_id))
+    if seen is not None:
+        draft.moved.add(arm_ids.key(pls_id))
+        draft.managed += 1
+        _move(draft, elect, goal, seen, row)
+    elif not guards.backed_off(draft, goal, row, (), elect.service.key):
+        puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
+
+
+def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> str:
+    """P5: who has the wished id already; "" where it is free, or the elect's own PLS may move (P4)."""
+    key = arm_ids.key(pls_id)
+    if key in draft.wished:
+        return f"Service {draft.wished[key]}, an earlier claim, asks for the same name"
+    reserved = draft.observed.reservations.get(key)
+    cluster = draft.observed.cluster.name
+    if reserved and not (
+        reserved.cluster == cluster
+        and (reserved.service_uid == elect.service.uid or arm_ids.same(reserved.frontend_id, frontend.id))
+    ):
+        return (
+            f"the name is reserved for frontend {arm_ids.last_name(reserved.frontend_id)} of cluster "
+            f"{reserved.cluster}"
+        )
+    seen = world.by_id.get(key)
+    if seen is None or _may_move(world, elect, seen):
+        return ""
+    owner = seen.tag(OWNER_TAG) or "nobody"
+    return (
+        f"{seen.id} exists on frontend {arm_ids.last_name(seen.frontend_id) or 'none'} (owner {owner}) "
+        "and is not taken over"
+    )
+
+
+def _may_move(world: World, elect: Tenant, seen: PrivateLinkService) -> bool:
+    if not world.ours(seen) or not owns(seen, elect.service):
+        return False
+    tenants = world.tenants.get(arm_ids.key(seen.frontend_id), ())
+    return all(t.uid == elect.service.uid for t in tenants)
+
+
+def _move(
+    draft: Draft, elect: Tenant, goal: Desired, seen: PrivateLinkService, row: Ownership | None
+) -> None:
+    """P4: the PLS keeps its id and alias and gets the new frontend."""
+    if waiting.in_transit(draft, seen, elect.service.key):
+        return
+    changes = differences(goal, seen)
+    if not guards.backed_off(draft, goal, row, changes, elect.service.key):
+        puts.put(draft, elect, goal, update_body(goal, seen), Reason.MOVE, changes, created=False)
+
+
+def _group_unread(draft: Draft, elect: Tenant, pls_id: str) -> bool:
+    """P1: a resource group that was looked into on its own must have been read; a missing one refuses."""
+    parsed = arm_ids.parse(pls_id)
+    view = draft.observed.groups.get(parsed.resource_group.lower()) if parsed else None
+    if view is None:
+        return False
+    missing = isinstance(view, Absent)
+    group = parsed.resource_group if parsed else ""
+    draft.find(
+        Reason.INVALID_SETTINGS if missing else Reason.UNKNOWN_VIEW,
+        Severity.ERROR,
+        f"Service {elect.service.key} gets no Private Link Service: resource group {group} "
+        + (
+            "does not exist."
+            if missing
+            else f"could not be read ({view.reason if isinstance(view, Unknown) else ''})."
+        ),
+        service=elect.service.key,
+        pls_id=pls_id,
+    )
+    return True
+
+
+def _wished_id(observed: Observed, frontend: Frontend, wish: Wish) -> str:
+    config = observed.cluster
+    name = wish.name if wish.name is not None else f"pls-{frontend.name}"
+    group = wish.resource_group or config.pls_resource_group
+    return arm_ids.private_link_service(config.subscription, group, name)

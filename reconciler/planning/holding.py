@@ -1,0 +1,201 @@
+"""Rows P2, P3 and P8 to P14 of the table in :mod:`reconciler.planning`: a PLS that is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconciler import arm_ids
+from reconciler.claims import Wish
+from reconciler.desired import differences, tag_body, update_body
+from reconciler.model import OWNER_TAG, Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService
+from reconciler.plan import Change, PutPls, Reason, Severity
+from reconciler.planning import collecting, guards, notices, puts, rows, waiting
+from reconciler.planning.draft import Draft
+from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
+from reconciler.planning.world import World
+
+
+def decide(
+    draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Frontend, pls: PrivateLinkService
+) -> None:
+    """P2, P3, P8 and P10 to P14 for a frontend that has a PLS."""
+    ours = world.ours(pls)
+    verdicts = judge(draft.observed, frontend.id, world.on(frontend), pls, ours, None)
+    draft.findings += verdicts.refusals
+    if not ours:
+        return
+    draft.managed += 1
+    row = world.rows.get(arm_ids.key(pls.id))
+    draft.record(rows.observed_row(draft.observed, verdicts, pls, row))
+    rows.share(draft, verdicts, frontend, pls.id)
+    notices.warn(draft, verdicts, frontend, pls.id, pls)
+    if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
+        return
+    if not verdicts.tenants:
+        _without_tenants(draft, pls, frontend, row)
+    elif waiting.waits_for(draft, load_balancer, pls.tag(OWNER_TAG) or "", pls):
+        return
+    elif not any(owns(pls, t.service) for t in verdicts.tenants):
+        _without_owner(draft, verdicts, pls, frontend, row)
+    elif verdicts.owner is None:
+        _keep(draft, pls, "its owner no longer asks for it, or is refused")
+    else:
+        _owned(draft, verdicts, verdicts.owner, pls, frontend, row)
+
+
+def _without_tenants(
+    draft: Draft, pls: PrivateLinkService, frontend: Frontend, row: Ownership | None
+) -> None:
+    """P8, or the frontend of a Service that is somewhere else now: keep and say so."""
+    proofs = collecting.proofs_of(draft.observed, pls, frontend)
+    if proofs is None:
+        _keep(draft, pls, "no live Service stands on its frontend, but not all who did are proven gone")
+    elif row and row.attempts and row.not_before and row.not_before > draft.observed.now:
+        _delete_failed(draft, pls, row, row.not_before)
+    else:
+        collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
+
+
+def _without_owner(
+    draft: Draft, verdicts: Verdicts, pls: PrivateLinkService, frontend: Frontend, row: Ownership | None
+) -> None:
+    """P10: restore the tag from the ledger, let the oldest equal claim succeed, or keep."""
+    heirs = [t for t in verdicts.tenants if row and t.service.uid == row.owner.uid]
+    if pls.tag(OWNER_TAG) is None and heirs:
+        _hand_over(draft, heirs[0], pls, frontend, Reason.RESTORE_OWNER)
+        return
+    if draft.observed.cluster.owner_succession == "oldest":
+        equal = [t for t in verdicts.tenants if _same_settings(draft.observed, t, pls, frontend)]
+        if equal:
+            _hand_over(draft, equal[0], pls, frontend, Reason.SUCCESSION)
+            return
+    owner = pls.tag(OWNER_TAG)
+    draft.find(
+        Reason.OWNER_MISSING,
+        Severity.WARNING,
+        f"Private Link Service {pls.id} is kept as it is: its owner {owner or '(no tag)'} is not among the "
+        f"Services on frontend {frontend.name} ({', '.join(t.service.key for t in verdicts.tenants)}). Set "
+        f"the tag {OWNER_TAG} to one of them to hand it over.",
+        pls_id=pls.id,
+        frontend_id=frontend.id,
+    )
+
+
+def _same_settings(observed: Observed, tenant: Tenant, pls: PrivateLinkService, frontend: Frontend) -> bool:
+    wish = tenant.claim.wish
+    if not tenant.claim.asks or tenant.claim.ineligible or not isinstance(wish, Wish):
+        return False
+    changes = differences(puts.goal_of(observed, tenant, wish, pls.id, frontend), pls)
+    return all(change.property == f"tags.{OWNER_TAG}" for change in changes)
+
+
+def _hand_over(
+    draft: Draft, tenant: Tenant, pls: PrivateLinkService, frontend: Frontend, reason: Reason
+) -> None:
+    key = tenant.service.key
+    before = pls.tag(OWNER_TAG)
+    draft.writes.append(
+        PutPls(
+            pls_id=pls.id,
+            body=tag_body(pls, {OWNER_TAG: key}),
+            content_hash=f"owner:{key}",
+            claim_hash="",
+            created=False,
+            frontend_id=frontend.id,
+            subnet_ids=(),
+            service=key,
+            reason=reason,
+            sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {before or 'missing'})",
+            changes=(Change(f"tags.{OWNER_TAG}", before, key),),
+        )
+    )
+
+
+def _keep(draft: Draft, pls: PrivateLinkService, why: str) -> None:
+    draft.find(
+        Reason.KEPT,
+        Severity.INFO,
+        f"Private Link Service {pls.id} is kept as it is: {why}.",
+        pls_id=pls.id,
+        frontend_id=pls.frontend_id,
+        service=pls.tag(OWNER_TAG) or "",
+    )
+
+
+def _owned(
+    draft: Draft,
+    verdicts: Verdicts,
+    owner: Tenant,
+    pls: PrivateLinkService,
+    frontend: Frontend,
+    row: Ownership | None,
+) -> None:
+    """P12 to P14: the owner's wish decides."""
+    wish = owner.claim.wish
+    if not isinstance(wish, Wish) or _renamed(draft, owner, wish, pls):
+        return
+    if puts.subnet_unread(draft, verdicts, owner, pls.id):
+        return
+    goal = puts.goal_of(draft.observed, owner, wish, pls.id, frontend)
+    changes = differences(goal, pls)
+    if not changes:
+        draft.record(guards.satisfied(draft.ownership[arm_ids.key(pls.id)], wish.hash, draft.observed.now))
+        return
+    drift = row is not None and row.claim_hash == wish.hash
+    failed = changes[0].property == "provisioningState"
+    if not failed and not guards.settled(draft, owner, row, wish.hash):
+        return
+    if not guards.backed_off(draft, goal, row, changes, owner.service.key):
+        reason = Reason.RETRY if failed else Reason.REPAIR if drift else Reason.UPDATE
+        puts.put(draft, owner, goal, update_body(goal, pls), reason, changes, created=False)
+
+
+def _renamed(draft: Draft, owner: Tenant, wish: Wish, pls: PrivateLinkService) -> bool:
+    """P12: a PLS can neither be renamed nor moved to another resource group."""
+    if wish.name is not None and wish.name.lower() != pls.name.lower():
+        reason, what = Reason.CANNOT_RENAME, f"the name {wish.name}"
+    elif wish.resource_group and wish.resource_group.lower() != pls.resource_group.lower():
+        reason, what = Reason.CANNOT_MOVE_GROUP, f"resource group {wish.resource_group}"
+    else:
+        return False
+    draft.find(
+        reason,
+        Severity.ERROR,
+        f"Service {owner.service.key} asks for {what}, but its Private Link Service is {pls.id}, and a Private "
+        "Link Service cannot be renamed or moved. Put the annotation back, or delete the Service and create "
+        "it anew (its alias and connections are lost then).",
+        service=owner.service.key,
+        frontend_id=pls.frontend_id,
+        pls_id=pls.id,
+    )
+    return True
+
+
+def decide_detached(draft: Draft, pls: PrivateLinkService) -> None:
+    """P3, P8, P9 for a PLS of ours whose frontend is gone."""
+    draft.managed += 1
+    row = next((r for r in draft.observed.ownership if arm_ids.same(r.pls_id, pls.id)), None)
+    draft.record(rows.observed_row(draft.observed, None, pls, row))
+    draft.sharing += [s for s in draft.observed.sharing if arm_ids.same(s.pls_id, pls.id)]
+    if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
+        return
+    if row and row.attempts and row.not_before and row.not_before > draft.observed.now:
+        _delete_failed(draft, pls, row, row.not_before)
+        return
+    proofs = collecting.proofs_of(draft.observed, pls, None)
+    if proofs is not None:
+        collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
+    else:
+        collecting.sweep(draft, pls)
+
+
+def _delete_failed(draft: Draft, pls: PrivateLinkService, row: Ownership, due: datetime) -> None:
+    draft.find(
+        Reason.FAILED,
+        Severity.ERROR,
+        f"Private Link Service {pls.id} could not be deleted ({row.last_error}); it is tried again after "
+        f"{due:%H:%M:%S} UTC.",
+        pls_id=pls.id,
+        frontend_id=pls.frontend_id,
+    )
+    draft.look_again(due)

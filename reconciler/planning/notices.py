@@ -1,0 +1,64 @@
+"""Warnings: what is accepted but will surprise somebody."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reconciler import arm_ids
+from reconciler.claims import Wish
+from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Subnet, Unknown
+from reconciler.plan import Reason, Severity
+from reconciler.planning.draft import Draft
+from reconciler.planning.verdicts import Verdicts, subnet_of
+from reconciler.planning.world import World
+
+NEARLY_FULL = 4
+MAX_PLS_PER_LOAD_BALANCER = 8  # Private Link limits, azure-docs includes/private-link-limits.md
+MISNAMED_OWNER_TAG = "kubernetes-owner-service"  # named by the documents, read by nobody
+
+
+def report_public_ips(draft: Draft) -> None:
+    """Without the public IP addresses nobody can tell who stands on a public frontend."""
+    view = draft.observed.public_ips
+    if isinstance(view, Unknown):
+        draft.find(
+            Reason.UNKNOWN_VIEW,
+            Severity.ERROR,
+            f"Public frontends of cluster {draft.observed.cluster.name} are left untouched: the public IP "
+            f"addresses could not be listed ({view.reason}).",
+        )
+
+
+def warn(
+    draft: Draft,
+    verdicts: Verdicts,
+    frontend: Frontend,
+    pls_id: str,
+    pls: PrivateLinkService | None = None,
+) -> None:
+    sentences = list(verdicts.owner.claim.warnings) if verdicts.owner else []
+    if verdicts.owner and isinstance(verdicts.owner.claim.wish, Wish):
+        subnet = subnet_of(draft.observed, verdicts.owner.claim.wish)
+        if isinstance(subnet, Subnet) and subnet.free is not None and subnet.free < NEARLY_FULL:
+            sentences.append(f"NAT subnet {subnet.name} is nearly full: {subnet.free} addresses are free")
+    if pls and pls.tag(MISNAMED_OWNER_TAG) is not None:
+        sentences.append(f"the tag {MISNAMED_OWNER_TAG} has no effect; the owner's tag is {OWNER_TAG}")
+    service = verdicts.owner.service.key if verdicts.owner else ""
+    for sentence in sentences:
+        text = f"Service {service}: {sentence}." if service else f"{pls_id}: {sentence}."
+        draft.find(
+            Reason.WARNING, Severity.WARNING, text, service=service, frontend_id=frontend.id, pls_id=pls_id
+        )
+
+
+def warn_about_counts(draft: Draft, world: World) -> None:
+    counts = Counter(arm_ids.load_balancer_of(p.frontend_id) for p in world.pls if p.frontend_id)
+    for load_balancer in world.load_balancers:
+        count = counts[arm_ids.load_balancer_of(f"{load_balancer.id}/frontendIPConfigurations/x")]
+        if count > MAX_PLS_PER_LOAD_BALANCER:
+            draft.find(
+                Reason.WARNING,
+                Severity.WARNING,
+                f"Load balancer {load_balancer.name} has {count} Private Link Services; Azure documents a "
+                f"limit of {MAX_PLS_PER_LOAD_BALANCER}.",
+            )

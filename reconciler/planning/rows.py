@@ -1,0 +1,79 @@
+"""The ledger rows as they shall be after a plan: rebuilt from what was seen, tags before memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from reconciler import arm_ids
+from reconciler.desired import Desired
+from reconciler.model import (
+    OWNER_TAG,
+    Frontend,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    ServiceRef,
+    Sharing,
+    Unknown,
+)
+from reconciler.planning.draft import Draft
+from reconciler.planning.verdicts import Tenant, Verdicts, owns
+
+
+def share(draft: Draft, verdicts: Verdicts, frontend: Frontend, pls_id: str) -> None:
+    """Who uses the PLS. While nobody does, those who did are remembered: their absence must be proven."""
+    if not verdicts.tenants:
+        draft.sharing += [s for s in draft.observed.sharing if arm_ids.same(s.pls_id, pls_id)]
+    draft.sharing += [
+        Sharing(draft.observed.cluster.name, pls_id, frontend.id, t.service.ref, t.role)
+        for t in verdicts.tenants
+    ]
+
+
+def intent(observed: Observed, elect: Tenant, goal: Desired, row: Ownership | None) -> Ownership:
+    base = row or Ownership(observed.cluster.name, goal.pls_id, goal.frontend_id, elect.service.ref)
+    return replace(base, frontend_id=goal.frontend_id, owner=elect.service.ref, state=base.state or "Planned")
+
+
+def observed_row(
+    observed: Observed, verdicts: Verdicts | None, pls: PrivateLinkService, row: Ownership | None
+) -> Ownership:
+    """The row rebuilt from what was seen; what only the ledger knows is kept."""
+    holder = (
+        next((t.service.ref for t in verdicts.tenants if owns(pls, t.service)), None) if verdicts else None
+    )
+    namespace, _, name = (pls.tag(OWNER_TAG) or "").partition("/")
+    tagged = ServiceRef(namespace.strip(), name.strip())
+    before = row.owner if row and (row.owner.key == tagged.key or pls.tag(OWNER_TAG) is None) else None
+    base = row or Ownership(observed.cluster.name, pls.id, pls.frontend_id, tagged)
+    return replace(
+        base,
+        frontend_id=pls.frontend_id or base.frontend_id,
+        owner=holder or before or tagged,
+        resource_guid=pls.resource_guid,
+        alias=pls.alias,
+        state=pls.provisioning_state,
+        nat_ips=tuple(ip.address for ip in pls.nat_ips if ip.static),
+        connections=dict(sorted(Counter(c.status for c in pls.connections).items())),
+    )
+
+
+def forget(draft: Draft) -> None:
+    """P7: a row goes once a GET of its id proved the PLS absent; until then it stays."""
+    for row in draft.observed.ownership:
+        key = arm_ids.key(row.pls_id)
+        if key in draft.ownership:
+            continue
+        if key in draft.observed.absent_pls:
+            draft.forget.append(row.pls_id)
+        else:
+            draft.record(row)
+
+
+def unconfirmed(observed: Observed) -> tuple[str, ...]:
+    """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go."""
+    if isinstance(observed.private_link_services, Unknown):
+        return ()
+    listed = {arm_ids.key(p.id) for p in observed.private_link_services}
+    return tuple(r.pls_id for r in observed.ownership if arm_ids.key(r.pls_id) not in listed)

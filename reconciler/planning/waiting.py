@@ -1,0 +1,54 @@
+"""Row P3: what is in transit is waited for, and called stuck when that takes too long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler import arm_ids
+from reconciler.model import LoadBalancer, PrivateLinkService
+from reconciler.plan import Reason, Severity
+from reconciler.planning.draft import Draft
+
+IN_TRANSIT = ("Creating", "Updating", "Deleting")
+
+
+def in_transit(draft: Draft, pls: PrivateLinkService, service: str) -> bool:
+    """P3 for the PLS itself."""
+    if pls.provisioning_state not in IN_TRANSIT:
+        return False
+    _wait(
+        draft,
+        f"Private Link Service {pls.id} is {pls.provisioning_state}",
+        arm_ids.key(pls.id),
+        service,
+        pls.id,
+    )
+    return True
+
+
+def waits_for(
+    draft: Draft, load_balancer: LoadBalancer, service: str, pls: PrivateLinkService | None = None
+) -> bool:
+    """P3 for the load balancer."""
+    state = load_balancer.provisioning_state
+    if state == "Succeeded":
+        return False
+    _wait(
+        draft,
+        f"Load balancer {load_balancer.id} is {state}",
+        arm_ids.key(load_balancer.id),
+        service,
+        pls.id if pls else "",
+    )
+    return True
+
+
+def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str) -> None:
+    since = draft.seen_since(f"wait:{key}")
+    waited = (draft.observed.now - since).total_seconds()
+    if waited >= draft.limits.stuck_seconds:
+        sentence = f"{what} for {waited / 60:.0f} minutes. Look at its last operation in Azure."
+        draft.find(Reason.STUCK, Severity.ERROR, sentence, service=service, pls_id=pls_id)
+    else:
+        draft.find(Reason.WAITING, Severity.INFO, f"{what}; waiting.", service=service, pls_id=pls_id)
+    draft.look_again(draft.observed.now + timedelta(seconds=min(300.0, max(2.0, waited / 2))))

@@ -1,0 +1,65 @@
+"""An index over one observation: frontends, their tenants, and the PLS on each."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from reconciler import arm_ids
+from reconciler.model import Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService, Service, Unknown
+from reconciler.planning.collecting import is_ours
+from reconciler.tenancy import Tenants, by_frontend, seniority
+
+_T = TypeVar("_T")
+
+
+class World:
+    """An index over what was observed: frontends, their tenants, and the PLS on each."""
+
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self.load_balancers: tuple[LoadBalancer, ...] = known(observed.load_balancers)
+        self.services: tuple[Service, ...] = known(observed.services)
+        self.pls: tuple[PrivateLinkService, ...] = known(observed.private_link_services)
+        self.tenants: Tenants = by_frontend(self.services, self.load_balancers, known(observed.public_ips))
+        self.on_frontend = {arm_ids.key(p.frontend_id): p for p in self.pls if p.frontend_id}
+        self.by_id = {arm_ids.key(p.id): p for p in self.pls}
+        self.rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
+        self.frontends = {
+            arm_ids.key(f.id): (lb, f)
+            for lb in self.load_balancers
+            for f in lb.frontends
+            if f.ip_version != "IPv6" and (f.internal or not isinstance(observed.public_ips, Unknown))
+        }
+        self.standing = {arm_ids.key(f.id) for lb in self.load_balancers for f in lb.frontends}
+
+    def ours(self, pls: PrivateLinkService) -> bool:
+        return is_ours(self.observed, pls, self.rows.get(arm_ids.key(pls.id)))
+
+    def on(self, frontend: Frontend) -> tuple[Service, ...]:
+        return self.tenants.get(arm_ids.key(frontend.id), ())
+
+    def incumbent(self, frontend: Frontend) -> Ownership | None:
+        return next((r for r in self.observed.ownership if arm_ids.same(r.frontend_id, frontend.id)), None)
+
+    def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
+        """Those with tenants, the oldest claim first, so that names are reserved in that order."""
+        free = [pair for key, pair in self.frontends.items() if key not in self.on_frontend]
+        tenanted = [pair for pair in free if self.on(pair[1])]
+        return sorted(tenanted, key=lambda pair: (seniority(self.on(pair[1])[0]), pair[1].id))
+
+    def frontends_with_pls(self) -> list[tuple[LoadBalancer, Frontend, PrivateLinkService]]:
+        found = [
+            (*pair, self.on_frontend[key]) for key, pair in self.frontends.items() if key in self.on_frontend
+        ]
+        return sorted(found, key=lambda entry: entry[1].id)
+
+    def detached(self) -> list[PrivateLinkService]:
+        """Ours, and the frontend is not (or no longer) on any load balancer of the cluster."""
+        return sorted(
+            (p for p in self.pls if arm_ids.key(p.frontend_id) not in self.standing and self.ours(p)),
+            key=lambda p: p.id,
+        )
+
+
+def known(view: tuple[_T, ...] | Unknown) -> tuple[_T, ...]:
+    return () if isinstance(view, Unknown) else view

@@ -6,8 +6,9 @@ no id or name cannot be spoken of and is dropped.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -217,3 +218,8 @@ def public_ip(item: Mapping[str, Any]) -> PublicIp | None:
         return None
     name = _text(item.get("name")) or arm_ids.last_name(identifier)
     return PublicIp(identifier, name, _text(_properties(item).get("ipAddress")))
+
+
+def digest(versions: Iterable[tuple[str, str]]) -> str:
+    """A hash over (uid, resourceVersion) pairs, in any order: tells whether any Service changed."""
+    return hashlib.sha256("\n".join(sorted(f"{u} {v}" for u, v in versions)).encode()).hexdigest()[:32]

@@ -1,0 +1,164 @@
+"""The wake-up protocol of a cluster: covered, lease, fence, wanted, guard, due. A pure state machine.
+
+A message is a key and a time, never a fact. Each arriving message gets one decision, each ending run
+one release; the shell (:mod:`reconciler.worker`) reads and writes the lease row under its ETag and asks
+again when somebody else wrote first. The promises:
+
+- a wake-up is dropped only when a completed run began to observe after it (``covered``), or when a
+  message that leads to such a run is certain to come (``parked``, ``wanted``, a live holder);
+- two holders never overlap: a lease is taken only when it is free or has run out;
+- contention raises nothing, so it poisons nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.ports import Lease, WakeUp
+
+# Queue insertion times are whole seconds, rounded down, and two storage services' clocks differ.
+SLACK = timedelta(seconds=5)
+# No write starts in the last seconds of a lease: a request in flight ends within them.
+LAST_WRITES = timedelta(seconds=20)
+GUARD = "guard"
+PERSON = "manual"
+PARKED = "parked"
+WANTED = "wanted"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it arrives: what it says, and when the queue says it was inserted."""
+
+    wake_up: WakeUp
+    inserted: datetime
+
+    @property
+    def time(self) -> datetime:
+        """The moment after which a run must begin for this message to be served."""
+        due = self.wake_up.due
+        return max(self.inserted, due) if due else self.inserted
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nothing to do; ``why`` is for the log."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody holds the lease: leave a note in the row, and be done."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take the lease by writing this row, then run."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The cluster backs off and no parked message is certain: send one for then, and write the row."""
+
+    lease: Lease
+    due: datetime
+
+
+Decision = Drop | Busy | Take | Park
+
+
+def covered(time: datetime, lease: Lease) -> bool:
+    """Whether a completed run began to observe after this time. In doubt not: a run too many is harmless."""
+    return lease.covered is not None and time + SLACK < lease.covered
+
+
+def held(lease: Lease, now: datetime) -> bool:
+    """Whether somebody holds the lease."""
+    return bool(lease.holder) and lease.until is not None and now < lease.until
+
+
+def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: timedelta) -> Decision:
+    """What to do about a message, given the lease row as just read."""
+    person = arrival.wake_up.reason == PERSON
+    if covered(arrival.time, lease):
+        return Drop("covered by a completed run")
+    if held(lease, now):
+        wanted = max(lease.wanted, arrival.time) if lease.wanted else arrival.time
+        return Drop("noted already") if wanted == lease.wanted else Busy(replace(lease, wanted=wanted))
+    if arrival.wake_up.reason == GUARD and not lease.holder:
+        return Drop("the run it guarded has ended")
+    if not person and lease.not_before and now < lease.not_before:
+        if lease.parked and now < lease.parked:
+            return Drop("the cluster backs off, and a parked message will come")
+        return Park(replace(lease, parked=lease.not_before), lease.not_before)
+    return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1))
+
+
+def guard(lease: Lease) -> WakeUp:
+    """The message that wakes the cluster if the holder dies: due just after the lease ends."""
+    until = lease.until
+    if until is None:
+        raise ValueError("a lease that is not held needs no guard")
+    return WakeUp(lease.cluster, GUARD, until + timedelta(seconds=1))
+
+
+def may_write(lease: Lease, now: datetime) -> bool:
+    """The fence: whether the holder may still start a write."""
+    return held(lease, now) and lease.until is not None and now < lease.until - LAST_WRITES
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended. ``completed``: it observed everything, so that it covers earlier messages.
+
+    ``come_back`` is when to look again; ``back_off`` until when everybody but a person stays away.
+    """
+
+    completed: bool
+    come_back: datetime | None = None
+    back_off: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Send these messages first, then write the row."""
+
+    messages: tuple[WakeUp, ...]
+    lease: Lease
+
+
+def release(taken: Lease, current: Lease, ended: Ended, now: datetime) -> Release | None:
+    """The end of a run. ``taken`` is the row as written when the lease was taken (its ``stamp`` is when
+    observing began), ``current`` as just read. None where somebody else holds the lease by now.
+    """
+    if current.fence != taken.fence or current.holder != taken.holder:
+        return None
+    watermark = taken.stamp if ended.completed else current.covered
+    row = replace(
+        current,
+        holder="",
+        until=None,
+        covered=max(filter(None, (watermark, current.covered)), default=None),
+        wanted=None,
+        not_before=ended.back_off,
+        failures=0 if ended.completed else current.failures + 1,
+    )
+    messages: list[WakeUp] = []
+    if current.wanted and not covered(current.wanted, row) and not ended.back_off:
+        messages.append(WakeUp(row.cluster, WANTED))
+    due = max(filter(None, (ended.come_back, ended.back_off)), default=None)
+    if due and not (row.parked and now < row.parked <= due):
+        messages.append(WakeUp(row.cluster, PARKED, due))
+        row = replace(row, parked=due)
+    return Release(tuple(messages), row)
+
+
+def back_off(failures: int, asked: float | None) -> float:
+    """Seconds to stay away from a cluster that could not be observed: 5 s doubling to 5 min, or as asked."""
+    return max(min(300.0, 5.0 * 2 ** min(failures, 6)), min(asked or 0.0, 3600.0))

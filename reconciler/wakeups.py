@@ -161,4 +161,4 @@ def release(taken: Lease, current: Lease, ended: Ended, now: datetime) -> Releas
 
 def back_off(failures: int, asked: float | None) -> float:
     """Seconds to stay away from a cluster that could not be observed: 5 s doubling to 5 min, or as asked."""
-    return max(min(300.0, 5.0 * 2 ** min(failures, 6)), min(asked or 0.0, 3600.0))
+    return max(min(300.0, 5.0 * float(2 ** min(failures, 6))), min(asked or 0.0, 3600.0))

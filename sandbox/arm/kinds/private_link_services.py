@@ -1,0 +1,268 @@
+"""Private link services: what ARM checks in a PUT, the alias, the NIC with the NAT addresses, connections."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.arm import errors
+from sandbox.arm.ids import PLS, same, top_level
+from sandbox.arm.kinds import nics
+from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
+from sandbox.arm.kinds.nics import Interface
+from sandbox.arm.state import Json, children, references
+from sandbox.arm.world import World
+
+MAX_PER_LOAD_BALANCER = 8
+MAX_IP_CONFIGURATIONS = 8
+MIN_DIRECT_IP_CONFIGURATIONS = 2
+MAX_SUBSCRIPTIONS = 100
+_READ_ONLY = ("alias", "networkInterfaces", "privateEndpointConnections")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FRONTENDS = "loadBalancerFrontendIpConfigurations"
+
+
+def on_frontend(world: World, frontend_id: str) -> Json | None:
+    """The PLS that references a frontend."""
+    for pls in world.store.of_type(PLS):
+        if any(same(found, frontend_id) for found in frontends(pls)):
+            return pls
+    return None
+
+
+def on_load_balancer(world: World, load_balancer_id: str) -> list[Json]:
+    """The PLSs that reference frontends of a load balancer."""
+    wanted = load_balancer_id.lower()
+    return [
+        pls
+        for pls in world.store.of_type(PLS)
+        if any(top_level(frontend) == wanted for frontend in frontends(pls))
+    ]
+
+
+def in_subnet(world: World, subnet_id: str) -> list[Json]:
+    """The PLSs with a NAT configuration in a subnet."""
+    return [pls for pls in world.store.of_type(PLS) if any(same(subnet_id, item) for item in subnets(pls))]
+
+
+def frontends(pls: Json) -> list[str]:
+    """The ids of a PLS's frontends."""
+    return references(pls["properties"].get(_FRONTENDS))
+
+
+def subnets(pls: Json) -> list[str]:
+    """The ids of the subnets that a PLS takes its NAT addresses from."""
+    return [item["properties"]["subnet"]["id"] for item in pls["properties"]["ipConfigurations"]]
+
+
+def visible_to(pls: Json, subscription: str) -> bool:
+    """Whether a subscription may ask for a connection by alias."""
+    listed = _listed(pls["properties"].get("visibility"))
+    own = pls["id"].split("/")[2].lower()
+    return "*" in listed or subscription.lower() in (*listed, own)
+
+
+def approves(pls: Json, subscription: str) -> bool:
+    """Whether connections from a subscription are approved without asking."""
+    listed = _listed(pls["properties"].get("autoApproval"))
+    return visible_to(pls, subscription) and ("*" in listed or subscription.lower() in listed)
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item).lower() for item in (value or {}).get("subscriptions") or ()]
+
+
+def _desired(world: World, write: Write) -> Json:
+    check_name(write.target)
+    kept = (write.existing or {}).get("properties", {})
+    properties = {**generated(world, write), **sent(write, *_READ_ONLY)}
+    pls = envelope(write, properties)
+    properties.setdefault("fqdns", [])
+    properties.setdefault("enableProxyProtocol", False)
+    alias = f"{pls['name']}.{world.guid()}.{pls['location']}.azure.privatelinkservice".lower()
+    properties["alias"] = kept.get("alias") or alias
+    properties["privateEndpointConnections"] = kept.get("privateEndpointConnections", [])
+    properties["networkInterfaces"] = kept.get("networkInterfaces", [])
+    properties[_FRONTENDS] = _frontends(world, write, pls)
+    properties["ipConfigurations"] = _ip_configurations(world, write, pls)
+    for where in ("visibility", "autoApproval"):
+        _check_subscriptions(pls, where)
+    if world.options.strict_auto_approval:
+        _check_auto_approval(pls)
+    return pls
+
+
+def _frontends(world: World, write: Write, pls: Json) -> list[Json]:
+    asked = write.properties.get(_FRONTENDS) or []
+    if not asked and write.properties.get("destinationIPAddress"):
+        return []
+    for index, item in enumerate(asked):
+        path = f"properties.{_FRONTENDS}[{index}]"
+        resolve(world, write.id, item, "loadBalancers/frontendIPConfigurations", path)
+    if len(asked) != 1:
+        raise errors.FRONTEND_COUNT.error(pls=write.id, count=len(asked))
+    frontend = world.store.find(asked[0]["id"]) or {}
+    load_balancer = world.store.find(top_level(frontend["id"])) or {}
+    _check_load_balancer(world, write, pls, load_balancer)
+    _check_frontend(world, write, frontend)
+    return [{"id": frontend["id"]}]
+
+
+def _check_load_balancer(world: World, write: Write, pls: Json, load_balancer: Json) -> None:
+    sku = load_balancer.get("sku", {}).get("name", "Basic")
+    if sku != "Standard":
+        raise errors.BASIC_LB.error(pls=write.id, lb=load_balancer["id"], sku=sku)
+    if load_balancer["location"] != pls["location"]:
+        raise errors.BAD_REFERENCE.error(missing=load_balancer["id"], resource=write.id)
+    others = [
+        item for item in on_load_balancer(world, load_balancer["id"]) if not same(item["id"], pls["id"])
+    ]
+    if len(others) >= MAX_PER_LOAD_BALANCER:
+        raise errors.PLS_PER_LB.error(lb=load_balancer["id"], limit=MAX_PER_LOAD_BALANCER)
+
+
+def _check_frontend(world: World, write: Write, frontend: Json) -> None:
+    other = on_frontend(world, frontend["id"])
+    if other is not None and not same(other["id"], write.id):
+        raise errors.FRONTEND_HAS_PLS.error(frontend=frontend["id"], other=other["id"])
+    if frontend["properties"].get("privateIPAddressVersion") == "IPv6":
+        raise errors.FRONTEND_IPV6.error(pls=write.id, where=frontend["id"])
+    if frontend["properties"].get("inboundNatRules"):
+        raise errors.FRONTEND_NAT_RULES.error(frontend=frontend["id"])
+
+
+def _ip_configurations(world: World, write: Write, pls: Json) -> list[Json]:
+    asked = write.properties.get("ipConfigurations") or []
+    low = MIN_DIRECT_IP_CONFIGURATIONS if write.properties.get("destinationIPAddress") else 1
+    if not low <= len(asked) <= MAX_IP_CONFIGURATIONS:
+        raise errors.IP_CONFIG_COUNT.error(pls=write.id, low=low, count=len(asked))
+    found = [_ip_configuration(world, write, pls, index, item) for index, item in enumerate(asked)]
+    if len({item["name"].lower() for item in found}) != len(found):
+        raise errors.IP_CONFIG_SHAPE.error(pls=write.id, reason="names are not unique")
+    primaries = [item for item in found if item["properties"]["primary"]]
+    if len(primaries) > 1:
+        raise errors.IP_CONFIG_SHAPE.error(pls=write.id, reason="more than one is primary")
+    if not primaries:
+        found[0]["properties"]["primary"] = True
+    _check_addresses(world, pls, found)
+    return found
+
+
+def _ip_configuration(world: World, write: Write, pls: Json, index: int, item: Json) -> Json:
+    inner = item.get("properties") or {}
+    name = item.get("name") or f"ipConfiguration-{index}"
+    where = f"properties.ipConfigurations[{index}].properties.subnet"
+    subnet = resolve(world, write.id, inner.get("subnet"), "virtualNetworks/subnets", where)
+    _check_subnet(world, write, pls, subnet)
+    version = inner.get("privateIPAddressVersion") or "IPv4"
+    if version != "IPv4":
+        raise errors.FRONTEND_IPV6.error(pls=write.id, where=f"IP configuration {name}")
+    method = inner.get("privateIPAllocationMethod") or "Dynamic"
+    properties: Json = {"provisioningState": "Updating"}
+    if method == "Static":
+        properties["privateIPAddress"] = inner.get("privateIPAddress")
+    properties["privateIPAllocationMethod"] = method
+    properties["subnet"] = {"id": subnet["id"]}
+    properties["primary"] = bool(inner.get("primary", False))
+    properties["privateIPAddressVersion"] = version
+    return {
+        "name": name,
+        "id": f"{pls['id']}/ipConfigurations/{name}",
+        "etag": pls["etag"],
+        "type": f"{PLS}/ipConfigurations",
+        "properties": properties,
+    }
+
+
+def _check_subnet(world: World, write: Write, pls: Json, subnet: Json) -> None:
+    if subnet["properties"].get("privateLinkServiceNetworkPolicies") != "Disabled":
+        raise errors.POLICIES_ENABLED.error(pls=write.id, subnet=subnet["id"])
+    network = world.store.find(top_level(subnet["id"])) or {}
+    if network.get("location") != pls["location"]:
+        raise errors.BAD_REFERENCE.error(missing=subnet["id"], resource=write.id)
+
+
+def _interfaces(configurations: list[Json]) -> list[Interface]:
+    return [
+        Interface(item["name"], inner["subnet"]["id"], inner.get("privateIPAddress"))
+        for item in configurations
+        for inner in (item["properties"],)
+    ]
+
+
+def _check_addresses(world: World, pls: Json, configurations: list[Json]) -> None:
+    """Refuse what the subnet cannot give. Nothing is taken yet: a refused PUT leaves no trace."""
+    nic = nics.managed_or_new(world, pls, "privateLinkService")
+    dynamic = {
+        item["properties"]["privateIPAddress"]: item["id"]
+        for item in children(nic, "ipConfigurations")
+        if item["properties"]["privateIPAllocationMethod"] == "Dynamic"
+    }
+    for item in configurations:
+        address = item["properties"].get("privateIPAddress")
+        if address in dynamic:
+            raise errors.IP_IN_USE.error(address=address, holder=dynamic[address])
+    nics.addresses_for(world, nic, _interfaces(configurations))
+
+
+def _check_subscriptions(pls: Json, where: str) -> None:
+    value = pls["properties"].get(where)
+    if value is None:
+        return
+    listed = (value if isinstance(value, dict) else {}).get("subscriptions")
+    if not isinstance(listed, list):
+        raise errors.BAD_VALUE.error(reason=f"'{where}.subscriptions' is not a list")
+    if len(listed) > MAX_SUBSCRIPTIONS:
+        raise errors.SUBSCRIPTION_COUNT.error(pls=pls["id"], where=where, count=len(listed))
+    for item in listed:
+        if item != "*" and not _is_guid(item):
+            raise errors.BAD_SUBSCRIPTION.error(pls=pls["id"], where=where, value=item)
+
+
+def _check_auto_approval(pls: Json) -> None:
+    visible = _listed(pls["properties"].get("visibility"))
+    approved = _listed(pls["properties"].get("autoApproval"))
+    if "*" not in visible and not set(approved) <= set(visible):
+        raise errors.AUTO_APPROVAL.error(pls=pls["id"])
+
+
+def _is_guid(value: Any) -> bool:
+    return isinstance(value, str) and _GUID.fullmatch(value) is not None
+
+
+def _accepted(world: World, pls: Json) -> None:
+    wanted = _interfaces(pls["properties"]["ipConfigurations"])
+    nics.keep_managed(world, pls, "privateLinkService", wanted)
+
+
+def _bump_dependents(world: World, pls: Json) -> None:
+    for subnet in {item.lower() for item in subnets(pls)}:
+        world.bump(subnet)
+    for frontend in frontends(pls):
+        world.bump(top_level(frontend))
+
+
+def _refuse_delete(_world: World, pls: Json) -> None:
+    count = len(pls["properties"]["privateEndpointConnections"])
+    if count:
+        plural = "" if count == 1 else "s"
+        raise errors.PLS_HAS_CONNECTIONS.error(pls=pls["id"], count=count, plural=plural)
+
+
+def _removed(world: World, pls: Json) -> None:
+    nics.drop_managed(world, pls)
+    _bump_dependents(world, pls)
+
+
+KIND = Kind(
+    PLS,
+    _desired,
+    write_share=1,
+    delete_share=1,
+    accepted=_accepted,
+    settled=_bump_dependents,
+    refuse_delete=_refuse_delete,
+    removed=_removed,
+    notifies=True,
+    patchable=False,
+)

@@ -1,0 +1,69 @@
+"""Bearer tokens and roles: who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.kubernetes.errors import UNAUTHORIZED, ApiError
+from sandbox.kubernetes.resources import Resource
+
+ANY = "*"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Verbs on resources (`services`, `services/status`); `*` stands for all."""
+
+    verbs: tuple[str, ...]
+    resources: tuple[str, ...]
+
+    def allows(self, verb: str, resource: str) -> bool:
+        return _within(verb, self.verbs) and _within(resource, self.resources)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A user and the rules bound to it, cluster-wide."""
+
+    user: str
+    rules: tuple[Rule, ...]
+
+
+def admin(user: str = "sandbox-admin") -> Role:
+    return Role(user, (Rule((ANY,), (ANY,)),))
+
+
+def service_reader(user: str = "sandbox-reader") -> Role:
+    """Reads Services and nothing else."""
+    return Role(user, (Rule(("get", "list", "watch"), ("services",)),))
+
+
+def authenticate(header: str, roles: Mapping[str, Role]) -> Role:
+    """The role of an Authorization header; 401 without one or with an unknown token."""
+    scheme, _, token = header.partition(" ")
+    role = roles.get(token.strip()) if scheme.lower() == "bearer" else None
+    if role is None:
+        raise UNAUTHORIZED
+    return role
+
+
+def authorize(role: Role, verb: str, resource: Resource, subresource: str, namespace: str, name: str) -> None:
+    """403 in the words of RBAC unless a rule allows it."""
+    asked = f"{resource.plural}/{subresource}" if subresource else resource.plural
+    if any(rule.allows(verb, asked) for rule in role.rules):
+        return
+    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    if not resource.namespaced:
+        where = "at the cluster scope"
+    named = f'{resource.qualified} "{name}"' if name else resource.qualified
+    raise ApiError(
+        403,
+        f'{named} is forbidden: User "{role.user}" cannot {verb} resource "{asked}" in API group'
+        f' "{resource.group}" {where}',
+        details={"name": name, "kind": resource.plural} if name else {"kind": resource.plural},
+    )
+
+
+def _within(item: str, allowed: tuple[str, ...]) -> bool:
+    return ANY in allowed or item in allowed

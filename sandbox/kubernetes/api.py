@@ -1,0 +1,271 @@
+"""The API over HTTP: each verb reads its request, calls the registry or the store, and renders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.kubernetes import discovery
+from sandbox.kubernetes.access import Role, authenticate, authorize
+from sandbox.kubernetes.decoding import check_type, parse, strict, typed
+from sandbox.kubernetes.errors import NO_SUCH_PATH, ApiError, bad_request
+from sandbox.kubernetes.listing import list_page
+from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES, patched
+from sandbox.kubernetes.registry import Address, Registry
+from sandbox.kubernetes.rendering import Renderer, accepted_form
+from sandbox.kubernetes.resources import Resource
+from sandbox.kubernetes.routing import Target, target
+from sandbox.kubernetes.selectors import selector
+from sandbox.kubernetes.store import Entry, Store, encode
+from sandbox.kubernetes.watching import Selection, Watches, WatchOptions
+
+Json = dict[str, Any]
+PUBLIC_PATHS = ("healthz", "livez", "readyz", "version")
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """Times in seconds."""
+
+    roles: Mapping[str, Role]
+    watch_seconds: float
+    bookmark_seconds: float
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request, understood."""
+
+    request: web.Request
+    target: Target
+    renderer: Renderer
+
+    @property
+    def at(self) -> Address:
+        return self.target.at
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query
+
+    @property
+    def dry_run(self) -> bool:
+        return self.query.get("dryRun", "") == "All"
+
+    @property
+    def media_type(self) -> str:
+        # What aiohttp says when the header is missing.
+        named = self.request.content_type
+        return "" if named == "application/octet-stream" else named
+
+    async def body(self) -> Any:
+        return parse(await self.request.read(), self.media_type)
+
+    def object(self, entry: Entry, status: int = 200) -> web.Response:
+        return json_response(self.renderer.one(entry), status)
+
+
+class Api:
+    def __init__(self, store: Store, registry: Registry, watches: Watches, settings: ApiSettings) -> None:
+        self._store = store
+        self._registry = registry
+        self._watches = watches
+        self._settings = settings
+        self._verbs = {
+            "get": self._get,
+            "list": self._list,
+            "watch": self._watch,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The answer to any request but the back door's; ApiError for a failure."""
+        path = request.path.strip("/")
+        if path in PUBLIC_PATHS and path != "version":
+            return web.Response(text="ok")
+        if path not in PUBLIC_PATHS:
+            role = authenticate(request.headers.get("Authorization", ""), self._settings.roles)
+            request["user"] = role.user
+        if found := discovery.document(path, request.host):
+            return json_response(encode(found))
+        if not path.startswith(("api/", "apis/")):
+            raise NO_SUCH_PATH
+        return await self._resource_call(request, role)
+
+    async def _resource_call(self, request: web.Request, role: Role) -> web.StreamResponse:
+        found = target(request.method, request.path, request.query)
+        at = found.at
+        authorize(role, found.verb, at.resource, found.subresource, at.namespace, at.name)
+        form = accepted_form(request.headers.get("Accept", ""))
+        include = request.query.get("includeObject", "Metadata")
+        renderer = Renderer(at.resource, form, include, self._settings.clock)
+        return await self._verbs[found.verb](_Call(request, found, renderer))
+
+    async def _get(self, call: _Call) -> web.StreamResponse:
+        return call.object(self._registry.read(call.at))
+
+    async def _list(self, call: _Call) -> web.StreamResponse:
+        page = list_page(self._store, call.at.resource, call.at.namespace, call.query)
+        return json_response(call.renderer.page(page))
+
+    async def _watch(self, call: _Call) -> web.StreamResponse:
+        fields = call.query.get("fieldSelector", "")
+        if call.at.name:
+            fields = f"metadata.name={call.at.name}"
+        selects = selector(call.at.resource, call.query.get("labelSelector", ""), fields)
+        selection = Selection(call.at.resource, call.at.namespace, selects)
+        options = self._watch_options(call.query)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(call.request)
+        try:
+            async for event in self._watches.events(selection, options):
+                await response.write(call.renderer.event(event))
+                if isinstance(event, ApiError):
+                    break
+        except ConnectionError:
+            pass  # the watcher went away
+        return response
+
+    def _watch_options(self, query: Mapping[str, str]) -> WatchOptions:
+        try:
+            since = int(query.get("resourceVersion") or 0)
+            seconds = float(query.get("timeoutSeconds") or self._settings.watch_seconds)
+        except ValueError as error:
+            raise bad_request(f"invalid watch options: {error}") from error
+        bookmarks = query.get("allowWatchBookmarks") in ("1", "true")
+        return WatchOptions(
+            since=since,
+            seconds=seconds,
+            bookmark_every=self._settings.bookmark_seconds if bookmarks else None,
+            send_initial=query.get("sendInitialEvents") in ("1", "true"),
+        )
+
+    async def _create(self, call: _Call) -> web.StreamResponse:
+        document, warnings = _typed(await call.body(), call.at.resource, call.query)
+        entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
+        return _warned(call.object(entry, 201), warnings)
+
+    async def _update(self, call: _Call) -> web.StreamResponse:
+        document, warnings = _typed(await call.body(), call.at.resource, call.query)
+        entry = self._registry.update(
+            call.at,
+            lambda _: document,
+            status=call.target.subresource == "status",
+            dry_run=call.dry_run,
+            uid_conflicts=True,
+        )
+        return _warned(call.object(entry), warnings)
+
+    async def _patch(self, call: _Call) -> web.StreamResponse:
+        media_type = call.media_type
+        body = await self._patch_body(call)
+        warnings: list[str] = []
+
+        def change(old: Json) -> Json:
+            document, unknown = _typed(patched(old, body, media_type), call.at.resource, call.query)
+            warnings.extend(unknown)
+            return document
+
+        applied = media_type == APPLY_PATCH and not call.target.subresource
+        if applied and self._store.get(call.at.resource, call.at.key) is None:
+            document = change({"metadata": {"name": call.at.name}})
+            entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
+            return _warned(call.object(entry, 201), warnings)
+        entry = self._registry.update(
+            call.at,
+            change,
+            status=call.target.subresource == "status",
+            dry_run=call.dry_run,
+        )
+        return _warned(call.object(entry), warnings)
+
+    async def _patch_body(self, call: _Call) -> Any:
+        media_type = call.media_type
+        if media_type not in PATCH_TYPES:
+            accepted = ", ".join(PATCH_TYPES)
+            raise ApiError(
+                415,
+                "the body of the request was in an unknown format - accepted media types include:"
+                f" {accepted}",
+            )
+        body = await call.body()
+        if media_type == APPLY_PATCH:
+            check_type(body, call.at.resource)
+            if not call.query.get("fieldManager"):
+                said = "fieldManager: Required value: is required for apply patch"
+                raise ApiError(422, f'PatchOptions.meta.k8s.io "" is invalid: {said}')
+        if isinstance(body, dict):
+            body = {key: body[key] for key in body if key not in ("kind", "apiVersion")}
+        return body
+
+    async def _delete(self, call: _Call) -> web.StreamResponse:
+        entry = self._registry.read(call.at)
+        waiting = self._registry.delete(call.at, await _delete_options(call), dry_run=call.dry_run or False)
+        if waiting is not None:
+            return call.object(waiting)
+        details = {
+            "name": call.at.name,
+            "kind": call.at.resource.plural,
+            "uid": entry.object["metadata"].get("uid", ""),
+        }
+        return json_response(
+            encode(
+                {
+                    "kind": "Status",
+                    "apiVersion": "v1",
+                    "metadata": {},
+                    "status": "Success",
+                    "details": details,
+                }
+            )
+        )
+
+    async def _delete_collection(self, call: _Call) -> web.StreamResponse:
+        page = list_page(self._store, call.at.resource, call.at.namespace, call.query)
+        options = await _delete_options(call)
+        for entry in page.entries:
+            namespace, _, name = entry.key.partition("/")
+            at = Address(call.at.resource, namespace, name)
+            self._registry.delete(at, options, dry_run=call.dry_run)
+        return json_response(call.renderer.page(page))
+
+
+def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+
+
+def error_response(error: ApiError) -> web.Response:
+    return json_response(encode(error.body()), error.code, error.headers)
+
+
+def _typed(body: Any, resource: Resource, query: Mapping[str, str]) -> tuple[Json, list[str]]:
+    """A body in the type's shape and the warnings about what was dropped from it."""
+    check_type(body, resource)
+    document, unknown = typed(body, resource)
+    validation = query.get("fieldValidation") or "Warn"
+    if unknown and validation == "Strict":
+        raise strict(unknown, resource)
+    return document, [f'unknown field "{path}"' for path in unknown if validation == "Warn"]
+
+
+def _warned(response: web.Response, warnings: list[str]) -> web.Response:
+    for text in warnings:
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')
+    return response
+
+
+async def _delete_options(call: _Call) -> Json:
+    if not await call.request.read():
+        return {}
+    options = await call.body()
+    return options if isinstance(options, dict) else {}

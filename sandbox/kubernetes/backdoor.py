@@ -1,0 +1,115 @@
+"""The marked back door, /_sandbox/: state, raw edits, faults, the request log. No product code uses it; no token is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.kubernetes.errors import ApiError
+from sandbox.kubernetes.faults import Fault, Faults, RequestLog
+from sandbox.kubernetes.registry import Address, Registry, new_uid
+from sandbox.kubernetes.resources import RESOURCES, SERVICES, Resource
+from sandbox.kubernetes.store import Store
+
+Json = dict[str, Any]
+CLUSTER_SCOPED = "-"
+
+
+class BackDoor:
+    def __init__(self, store: Store, registry: Registry, faults: Faults, log: RequestLog) -> None:
+        self._store = store
+        self._registry = registry
+        self._faults = faults
+        self._log = log
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        item = "/_sandbox/objects/{plural}/{namespace}/{name}"
+        router.add_get("/_sandbox/state", self._state)
+        router.add_put(item, self._put)
+        router.add_delete(item, self._remove)
+        router.add_post("/_sandbox/swap-uid", self._swap_uid)
+        router.add_post("/_sandbox/compact", self._compact)
+        router.add_get("/_sandbox/faults", self._listed(self._faults.listed))
+        router.add_post("/_sandbox/faults", self._add_fault)
+        router.add_delete("/_sandbox/faults", self._cleared(self._faults.clear))
+        router.add_get("/_sandbox/requests", self._listed(self._log.listed))
+        router.add_delete("/_sandbox/requests", self._cleared(self._log.clear))
+
+    async def _state(self, _: web.Request) -> web.Response:
+        """All objects by plural name, and the version."""
+        objects = {
+            resource.plural: [entry.object for entry in self._store.snapshot(resource).entries]
+            for resource in self._store.resources()
+        }
+        return web.json_response({"resourceVersion": str(self._store.version), "objects": objects})
+
+    async def _put(self, request: web.Request) -> web.Response:
+        """Store any object as it is: no defaults, no validation."""
+        try:
+            document = json.loads(await request.read())
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        if not isinstance(document, dict):
+            raise web.HTTPBadRequest(text="an object, please")
+        bare = {key: document[key] for key in document if key not in ("kind", "apiVersion")}
+        return web.json_response(self._registry.put_raw(_address(request), bare).object)
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        """Take an object out at once, finalizers or not."""
+        try:
+            return web.json_response(self._registry.remove_raw(_address(request)).object)
+        except ApiError as error:
+            raise web.HTTPNotFound(text=error.message) from error
+
+    async def _swap_uid(self, _: web.Request) -> web.Response:
+        """Another cluster answers: default/kubernetes gets another uid."""
+        at = Address(SERVICES, "default", "kubernetes")
+        document = self._registry.read(at).copy()
+        document["metadata"]["uid"] = new_uid()
+        self._registry.put_raw(at, document)
+        return web.json_response({"uid": document["metadata"]["uid"]})
+
+    async def _compact(self, _: web.Request) -> web.Response:
+        """Every continue token and every earlier resourceVersion is too old from now on."""
+        self._store.compact()
+        return web.json_response({"resourceVersion": str(self._store.version)})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            self._faults.add(Fault(**await request.json()))
+        except (TypeError, ValueError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.json_response(self._faults.listed(), status=201)
+
+    @staticmethod
+    def _listed(listed: Callable[[], list[Json]]) -> Any:
+        async def answer(_: web.Request) -> web.Response:
+            return web.json_response(listed())
+
+        return answer
+
+    @staticmethod
+    def _cleared(clear: Callable[[], None]) -> Any:
+        async def answer(_: web.Request) -> web.Response:
+            clear()
+            return web.json_response({})
+
+        return answer
+
+
+def _address(request: web.Request) -> Address:
+    """`-` as the namespace of cluster-scoped types."""
+    parts = request.match_info
+    resource = _by_plural(parts["plural"])
+    namespace = "" if parts["namespace"] == CLUSTER_SCOPED else parts["namespace"]
+    return Address(resource, namespace, parts["name"])
+
+
+def _by_plural(plural: str) -> Resource:
+    for resource in RESOURCES:
+        if resource.plural == plural:
+            return resource
+    raise web.HTTPNotFound(text=f"no type {plural}")

@@ -1,0 +1,133 @@
+"""A simulated cluster from start to stop: several run in one process, each on its own port."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+from sandbox.kubernetes.access import Role, admin, service_reader
+from sandbox.kubernetes.api import Api, ApiSettings
+from sandbox.kubernetes.backdoor import BackDoor
+from sandbox.kubernetes.faults import Faults, RequestLog
+from sandbox.kubernetes.registry import Registry, seed
+from sandbox.kubernetes.server import Server, log_answer
+from sandbox.kubernetes.service_addresses import Allocations
+from sandbox.kubernetes.store import Store
+from sandbox.kubernetes.strategies import strategies
+from sandbox.kubernetes.watching import Watches
+from sandbox.tls import Authority
+
+
+def _token() -> str:
+    return secrets.token_hex(16)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """`token` may do everything, `reader_token` reads Services; `roles` adds tokens. Times in seconds."""
+
+    name: str = "cluster"
+    port: int = 0
+    token: str = field(default_factory=_token)
+    reader_token: str = field(default_factory=_token)
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    service_cidrs: tuple[str, str] = ("10.0.0.0/16", "fd12:3456:789a:1::/112")
+    history: int = 50_000
+    watch_seconds: float = 1800.0
+    bookmark_seconds: float = 60.0
+    clock: Callable[[], datetime] = _now
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A cluster that answers at `url` (https) until `stop`."""
+
+    name: str
+    url: str
+    token: str
+    reader_token: str
+    ca_path: Path
+    _runner: web.AppRunner
+    _watches: Watches
+
+    def kubeconfig(self, path: Path, *, token: str = "", namespace: str = "default") -> Path:
+        """Write a kubeconfig for a token (the admin's unless told) and return its path."""
+        authority = base64.b64encode(self.ca_path.read_bytes()).decode()
+        cluster = {"server": self.url, "certificate-authority-data": authority}
+        context = {"cluster": self.name, "user": self.name, "namespace": namespace}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": self.name, "cluster": cluster}],
+            "users": [{"name": self.name, "user": {"token": token or self.token}}],
+            "contexts": [{"name": self.name, "context": context}],
+            "current-context": self.name,
+        }
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+        return path
+
+    async def stop(self) -> None:
+        """End all watches and close the port."""
+        self._watches.close()
+        await self._runner.cleanup()
+
+
+async def start_cluster(options: ClusterOptions, authority: Authority) -> RunningCluster:
+    """Start a cluster on 127.0.0.1; a port of 0 takes a free one."""
+    store = Store(options.history)
+    registry = Registry(store, strategies(Allocations(options.service_cidrs)), options.clock)
+    seed(registry)
+    watches = Watches(store)
+    roles = {
+        options.token: admin(),
+        options.reader_token: service_reader(),
+        **options.roles,
+    }
+    settings = ApiSettings(roles, options.watch_seconds, options.bookmark_seconds, options.clock)
+    faults, log = Faults(), RequestLog()
+    api = Api(store, registry, watches, settings)
+    server = Server(api, BackDoor(store, registry, faults, log), faults, log)
+    listener = _listener(options.port)
+    runner = await _serve(server, listener, authority)
+    return RunningCluster(
+        name=options.name,
+        url=f"https://127.0.0.1:{listener.getsockname()[1]}",
+        token=options.token,
+        reader_token=options.reader_token,
+        ca_path=authority.ca_path,
+        _runner=runner,
+        _watches=watches,
+    )
+
+
+def _listener(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
+async def _serve(server: Server, listener: socket.socket, authority: Authority) -> web.AppRunner:
+    app = server.application()
+    app.on_response_prepare.append(log_answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    site = web.SockSite(runner, listener, ssl_context=authority.server_context())
+    await site.start()
+    return runner

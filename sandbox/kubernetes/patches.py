@@ -1,0 +1,139 @@
+"""The four patches of the API: merge, strategic merge, JSON, and apply (a plain strategic merge: nobody owns fields)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from sandbox.kubernetes.errors import ApiError, bad_request
+
+Json = dict[str, Any]
+Keys = Mapping[str, tuple[str, ...]]
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+
+# Lists that strategic merge joins by a key; all others are replaced.
+_KEYS: Keys = {
+    "metadata.ownerReferences": ("uid",),
+    "spec.ports": ("port",),
+    "status.conditions": ("type",),
+}
+_APPLY_KEYS: Keys = {**_KEYS, "spec.ports": ("port", "protocol")}
+_SETS = {"metadata.finalizers", "spec.finalizers"}
+_DEFAULTS = {"protocol": "TCP"}
+
+
+def patched(original: Json, patch: Any, media_type: str) -> Json:
+    """A patched copy. 400 for a patch that is not one, 422 for one that does not apply."""
+    document = copy.deepcopy(original)
+    if media_type == JSON_PATCH:
+        return _json_patch(document, patch)
+    if not isinstance(patch, dict):
+        raise bad_request("the patch must be an object")
+    if media_type == MERGE_PATCH:
+        return merge(document, patch)
+    if media_type == STRATEGIC_PATCH:
+        return _strategic(document, patch, "", _KEYS)
+    if media_type == APPLY_PATCH:
+        return _strategic(document, patch, "", _APPLY_KEYS)
+    raise ApiError(
+        415,
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(PATCH_TYPES),
+    )
+
+
+def merge(target: Json, patch: Json) -> Json:
+    """RFC 7386."""
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        elif isinstance(value, dict):
+            inner = target.get(name)
+            target[name] = merge(inner if isinstance(inner, dict) else {}, value)
+        else:
+            target[name] = value
+    return target
+
+
+def _json_patch(document: Json, patch: Any) -> Json:
+    refused = ApiError(422, "the server rejected our request due to an error in our request")
+    try:
+        result = jsonpatch.apply_patch(document, patch)
+    except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict) as error:
+        raise refused from error
+    except jsonpointer.JsonPointerException as error:
+        raise refused from error
+    except (jsonpatch.JsonPatchException, TypeError, KeyError, AttributeError) as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+    if not isinstance(result, dict):
+        raise refused
+    return result
+
+
+def _strategic(target: Json, patch: Json, path: str, keys: Keys) -> Json:
+    directive = patch.get("$patch")
+    if directive == "delete":
+        return {}
+    if directive == "replace":
+        return {name: value for name, value in patch.items() if name != "$patch"}
+    for name, value in patch.items():
+        _strategic_field(target, name, value, path, keys)
+    if "$retainKeys" in patch:
+        return {name: target[name] for name in target if name in patch["$retainKeys"]}
+    return target
+
+
+def _strategic_field(target: Json, name: str, value: Any, path: str, keys: Keys) -> None:
+    if name.startswith("$deleteFromPrimitiveList/"):
+        field = name.split("/", 1)[1]
+        target[field] = [item for item in target.get(field) or [] if item not in value]
+        return
+    if name.startswith("$"):
+        return
+    where = f"{path}.{name}" if path else name
+    if value is None:
+        target.pop(name, None)
+    elif isinstance(value, dict):
+        inner = target.get(name)
+        target[name] = _strategic(inner if isinstance(inner, dict) else {}, value, where, keys)
+    elif isinstance(value, list) and where in keys:
+        target[name] = _merged_list(target.get(name) or [], _objects(value), where, keys)
+    elif isinstance(value, list) and where in _SETS:
+        present = target.get(name) or []
+        target[name] = present + [item for item in value if item not in present]
+    else:
+        target[name] = value
+
+
+def _objects(items: list[Any]) -> list[Json]:
+    """The items of a keyed list; 400 if one is not an object."""
+    if not all(isinstance(item, dict) for item in items):
+        raise bad_request(f"expected objects in the list, found {json.dumps(items)[:200]}")
+    return items
+
+
+def _merged_list(present: list[Json], items: list[Json], path: str, keys: Keys) -> list[Json]:
+    if any(item.get("$patch") == "replace" for item in items):
+        return [item for item in items if "$patch" not in item]
+
+    def identity(item: Json) -> tuple[Any, ...]:
+        return tuple(item.get(key, _DEFAULTS.get(key)) for key in keys[path])
+
+    merged = {identity(item): item for item in present}
+    for item in items:
+        if item.get("$patch") == "delete":
+            merged.pop(identity(item), None)
+        else:
+            base = merged.get(identity(item), {})
+            merged[identity(item)] = _strategic(base, item, f"{path}[]", keys)
+    return list(merged.values())

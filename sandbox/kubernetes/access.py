@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.kubernetes.errors import UNAUTHORIZED, ApiError
+from sandbox.kubernetes.errors import ApiError, unauthorized
 from sandbox.kubernetes.resources import Resource
 
 ANY = "*"
@@ -44,7 +44,7 @@ def authenticate(header: str, roles: Mapping[str, Role]) -> Role:
     scheme, _, token = header.partition(" ")
     role = roles.get(token.strip()) if scheme.lower() == "bearer" else None
     if role is None:
-        raise UNAUTHORIZED
+        raise unauthorized()
     return role
 
 

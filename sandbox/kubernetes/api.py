@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kubernetes import discovery
+from sandbox.kubernetes import discovery, reviews
 from sandbox.kubernetes.access import Role, authenticate, authorize
 from sandbox.kubernetes.decoding import check_type, parse, strict, typed
-from sandbox.kubernetes.errors import NO_SUCH_PATH, ApiError, bad_request
+from sandbox.kubernetes.errors import ApiError, bad_request, no_such_path
 from sandbox.kubernetes.listing import list_page
 from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES, patched
 from sandbox.kubernetes.registry import Address, Registry
@@ -97,8 +97,11 @@ class Api:
             request["user"] = role.user
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
+        if path == reviews.PATH and request.method == "POST":
+            asked = parse(await request.read(), request.content_type)
+            return json_response(encode(reviews.access_review(role, asked)), 201)
         if not path.startswith(("api/", "apis/")):
-            raise NO_SUCH_PATH
+            raise no_such_path()
         return await self._resource_call(request, role)
 
     async def _resource_call(self, request: web.Request, role: Role) -> web.StreamResponse:

@@ -11,7 +11,8 @@ from aiohttp import web
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.faults import Fault, Faults, RequestLog
 from sandbox.kubernetes.registry import Address, Registry, new_uid
-from sandbox.kubernetes.resources import RESOURCES, SERVICES, Resource
+from sandbox.kubernetes.resources import RESOURCES, Resource
+from sandbox.kubernetes.seeding import set_identity
 from sandbox.kubernetes.store import Store
 
 Json = dict[str, Any]
@@ -66,11 +67,9 @@ class BackDoor:
 
     async def _swap_uid(self, _: web.Request) -> web.Response:
         """Another cluster answers: default/kubernetes gets another uid."""
-        at = Address(SERVICES, "default", "kubernetes")
-        document = self._registry.read(at).copy()
-        document["metadata"]["uid"] = new_uid()
-        self._registry.put_raw(at, document)
-        return web.json_response({"uid": document["metadata"]["uid"]})
+        uid = new_uid()
+        set_identity(self._registry, uid)
+        return web.json_response({"uid": uid})
 
     async def _compact(self, _: web.Request) -> web.Response:
         """Every continue token and every earlier resourceVersion is too old from now on."""

@@ -18,7 +18,8 @@ from sandbox.kubernetes.access import Role, admin, service_reader
 from sandbox.kubernetes.api import Api, ApiSettings
 from sandbox.kubernetes.backdoor import BackDoor
 from sandbox.kubernetes.faults import Faults, RequestLog
-from sandbox.kubernetes.registry import Registry, seed
+from sandbox.kubernetes.registry import Registry
+from sandbox.kubernetes.seeding import seed, stable_uid
 from sandbox.kubernetes.server import Server, log_answer
 from sandbox.kubernetes.service_addresses import Allocations
 from sandbox.kubernetes.store import Store
@@ -37,10 +38,14 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """`token` may do everything, `reader_token` reads Services; `roles` adds tokens. Times in seconds."""
+    """`token` may do everything, `reader_token` reads Services; `roles` adds tokens. Times in seconds.
+
+    `uid` is that of default/kubernetes; without one it follows from the name and is the same in every run.
+    """
 
     name: str = "cluster"
     port: int = 0
+    uid: str = ""
     token: str = field(default_factory=_token)
     reader_token: str = field(default_factory=_token)
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -92,7 +97,8 @@ async def start_cluster(options: ClusterOptions, authority: Authority) -> Runnin
     """Start a cluster on 127.0.0.1; a port of 0 takes a free one."""
     store = Store(options.history)
     registry = Registry(store, strategies(Allocations(options.service_cidrs)), options.clock)
-    seed(registry)
+    uid = options.uid or stable_uid(options.name)
+    seed(registry, uid)
     watches = Watches(store)
     roles = {
         options.token: admin(),

@@ -119,6 +119,13 @@ def gone(message: str, continue_token: str = "") -> ApiError:
     return ApiError(410, message, metadata=metadata)
 
 
-UNAUTHORIZED = ApiError(401, "Unauthorized")
-NO_SUCH_PATH = ApiError(404, "the server could not find the requested resource")
-NO_SUCH_METHOD = ApiError(405, "the server does not allow this method on the requested resource")
+def unauthorized() -> ApiError:
+    return ApiError(401, "Unauthorized")
+
+
+def no_such_path() -> ApiError:
+    return ApiError(404, "the server could not find the requested resource")
+
+
+def no_such_method() -> ApiError:
+    return ApiError(405, "the server does not allow this method on the requested resource")

@@ -19,7 +19,15 @@ from sandbox.kubernetes.errors import (
     modified,
     not_found,
 )
-from sandbox.kubernetes.resources import NAMESPACES, SERVICES, Resource
+from sandbox.kubernetes.objects import (
+    deleting,
+    finalizers,
+    keep_system_fields,
+    main_of,
+    new_finalizers,
+    status_of,
+)
+from sandbox.kubernetes.resources import NAMESPACES, Resource
 from sandbox.kubernetes.store import Entry, Store, encode, key_of
 from sandbox.kubernetes.strategies import Plain, Strategy
 from sandbox.kubernetes.validation import metadata_causes
@@ -28,7 +36,6 @@ Json = dict[str, Any]
 
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public")
-STATUS_METADATA = ("annotations", "labels", "finalizers", "ownerReferences")
 
 
 def timestamp(moment: datetime) -> str:
@@ -100,12 +107,12 @@ class Registry:
         old = entry.object
         new = change(entry.copy())
         self._check_identity(at, new, old, uid_conflicts=uid_conflicts)
-        document = _status_of(new, old, entry) if status else _main_of(new, old)
-        _keep_system_fields(document["metadata"], old["metadata"])
+        document = status_of(new, old, entry) if status else main_of(new, old)
+        keep_system_fields(document["metadata"], old["metadata"])
         self._check(at, document, old, self._strategy(at.resource))
         if document == old:
             return entry
-        if _deleting(document) and not _finalizers(document) and not dry_run:
+        if deleting(document) and not finalizers(document) and not dry_run:
             return self._remove(at, document)
         return self._write(at, document, old, dry_run=dry_run)
 
@@ -117,10 +124,10 @@ class Registry:
             raise forbidden(at.resource, at.name, "this namespace may not be deleted")
         if dry_run:
             return None
-        if not _finalizers(entry.object):
+        if not finalizers(entry.object):
             self._remove(at, entry.copy())
             return None
-        if not _deleting(entry.object):
+        if not deleting(entry.object):
             entry = self._mark_deleted(at, entry)
         if at.resource == NAMESPACES:
             self._empty_namespace(at.name)
@@ -145,8 +152,8 @@ class Registry:
         strategy.prepare(new, old)
         causes = metadata_causes(at.resource, new["metadata"])
         causes += strategy.causes(new, old)
-        if old and _deleting(old):
-            causes += _new_finalizers(new, old)
+        if old and deleting(old):
+            causes += new_finalizers(new, old)
         if causes:
             raise invalid(at.resource, at.name, causes)
 
@@ -188,7 +195,7 @@ class Registry:
         home = self._store.get(NAMESPACES, key_of("", namespace))
         if home is None:
             raise not_found(NAMESPACES, namespace)
-        if _deleting(home.object):
+        if deleting(home.object):
             raise forbidden(
                 resource,
                 metadata.get("name", ""),
@@ -244,7 +251,7 @@ class Registry:
         """A terminating namespace goes with the last object in it."""
         at = Address(NAMESPACES, "", namespace)
         entry = self._store.get(NAMESPACES, at.key)
-        if entry is None or not _deleting(entry.object):
+        if entry is None or not deleting(entry.object):
             return
         held = (
             item.object["metadata"].get("namespace") == namespace
@@ -254,72 +261,3 @@ class Registry:
         )
         if not any(held) and not entry.object["metadata"].get("finalizers"):
             self._remove(at, entry.copy())
-
-
-def seed(registry: Registry) -> None:
-    """What every cluster has from the start."""
-    for namespace in PERMANENT_NAMESPACES:
-        registry.create(NAMESPACES, "", {"metadata": {"name": namespace}})
-    service = {
-        "metadata": {
-            "name": "kubernetes",
-            "labels": {"component": "apiserver", "provider": "kubernetes"},
-        },
-        "spec": {"ports": [{"name": "https", "port": 443, "targetPort": 443}]},
-    }
-    registry.create(SERVICES, "default", service)
-
-
-def _deleting(document: Json) -> bool:
-    return "deletionTimestamp" in document["metadata"]
-
-
-def _finalizers(document: Json) -> list[str]:
-    """A namespace's own finalizer stands for its contents."""
-    spec = document.get("spec")
-    contents = spec.get("finalizers", []) if isinstance(spec, dict) else []
-    return [*document["metadata"].get("finalizers", []), *contents]
-
-
-def _new_finalizers(new: Json, old: Json) -> list[Cause]:
-    added = set(new["metadata"].get("finalizers", [])) - set(old["metadata"].get("finalizers", []))
-    if not added:
-        return []
-    listed = ", ".join(f'"{name}"' for name in sorted(added))
-    said = (
-        "Forbidden: no new finalizers can be added if the object is being deleted, found new"
-        f" finalizers []string{{{listed}}}"
-    )
-    return [Cause("metadata.finalizers", said, "FieldValueForbidden")]
-
-
-def _main_of(new: Json, old: Json) -> Json:
-    """The main path never writes status."""
-    document = {name: value for name, value in new.items() if name != "status"}
-    return document | {"status": old["status"]} if "status" in old else document
-
-
-def _status_of(new: Json, old: Json, entry: Entry) -> Json:
-    """The status path writes status and, as the real one does, some metadata."""
-    document = entry.copy()
-    document["status"] = new.get("status", {})
-    for name in STATUS_METADATA:
-        document["metadata"].pop(name, None)
-        if name in new["metadata"]:
-            document["metadata"][name] = new["metadata"][name]
-    return document
-
-
-def _keep_system_fields(metadata: Json, old: Json) -> None:
-    for name in (
-        "name",
-        "namespace",
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ):
-        metadata.pop(name, None)
-        if name in old:
-            metadata[name] = old[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.kubernetes.errors import NO_SUCH_METHOD, NO_SUCH_PATH
+from sandbox.kubernetes.errors import no_such_method, no_such_path
 from sandbox.kubernetes.registry import Address
 from sandbox.kubernetes.resources import RESOURCES, Resource
 
@@ -25,12 +25,12 @@ def target(method: str, path: str, query: Mapping[str, str]) -> Target:
     """404 for a path that is not served, 405 for a method it does not take."""
     resource, namespace, name, subresource = _split(path)
     if subresource and not (subresource == "status" and resource.has_status):
-        raise NO_SUCH_PATH
+        raise no_such_path()
     verb = _verb(method, name, query)
     if subresource and verb not in ("get", "update", "patch"):
-        raise NO_SUCH_METHOD
+        raise no_such_method()
     if verb == "create" and resource.namespaced and not namespace:
-        raise NO_SUCH_METHOD
+        raise no_such_method()
     return Target(verb, Address(resource, namespace, name), subresource)
 
 
@@ -44,10 +44,10 @@ def _split(path: str) -> tuple[Resource, str, str, str]:
     resource = _BY_PATH.get((root, rest[0] if rest else ""))
     misplaced = resource is not None and bool(namespace) and not resource.namespaced
     if resource is None or misplaced or len(rest) > 3:
-        raise NO_SUCH_PATH
+        raise no_such_path()
     name, subresource = (*rest[1:], "", "")[:2]
     if resource.namespaced and name and not namespace:
-        raise NO_SUCH_PATH
+        raise no_such_path()
     return resource, namespace, name, subresource
 
 
@@ -65,5 +65,5 @@ def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
     }
     verb = verbs.get((method, bool(name)))
     if verb is None:
-        raise NO_SUCH_METHOD
+        raise no_such_method()
     return verb

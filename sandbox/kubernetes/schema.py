@@ -45,6 +45,10 @@ ObjectReference: 1 kind string, 2 namespace string, 3 name string, 4 uid string,
 DeleteOptions: 1 gracePeriodSeconds int, 2 preconditions Preconditions, 3 orphanDependents bool, \
 4 propagationPolicy string, 5 dryRun []string
 Preconditions: 1 uid string, 2 resourceVersion string
+SelfSubjectAccessReview: 1 metadata ObjectMeta, 2 spec SelfSubjectAccessReviewSpec
+SelfSubjectAccessReviewSpec: 1 resourceAttributes ResourceAttributes
+ResourceAttributes: 1 namespace string, 2 verb string, 3 group string, 4 version string, 5 resource string, \
+6 subresource string, 7 name string
 Unknown: 1 typeMeta TypeMeta, 2 raw bytes, 3 contentEncoding string, 4 contentType string
 TypeMeta: 1 apiVersion string, 2 kind string
 """

@@ -137,7 +137,7 @@ def _immutable_causes(spec: Json, old: Json) -> list[Cause]:
 
 
 def _ingress_causes(service: Json, old: Json | None) -> list[Cause]:
-    """Only a change is refused: a Service that was a LoadBalancer keeps its ingress until cleared."""
+    """Only a change is refused: what came through the back door may stay."""
     ingress = service["status"]["loadBalancer"]["ingress"]
     if old and old["status"]["loadBalancer"].get("ingress") == ingress:
         return []

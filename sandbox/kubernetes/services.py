@@ -21,6 +21,7 @@ def with_defaults(service: Json, old: Json | None) -> None:
         port.setdefault("protocol", "TCP")
         port.setdefault("targetPort", port.get("port", 0))
     if old:
+        _drop_ingress(service, old)
         _drop_with_type(spec, old["spec"])
         _carry_over(spec, old["spec"])
     _policies(spec)
@@ -43,6 +44,12 @@ def _status(service: Json, kind: str) -> None:
     for ingress in balancer.get("ingress", []):
         if kind == "LoadBalancer" and ingress.get("ip"):
             ingress.setdefault("ipMode", "VIP")
+
+
+def _drop_ingress(service: Json, old: Json) -> None:
+    """Who stops being a LoadBalancer loses its address at once, while the balancer itself goes later."""
+    if old["spec"]["type"] == "LoadBalancer" != service["spec"]["type"]:
+        service.setdefault("status", {})["loadBalancer"] = {}
 
 
 def _drop_with_type(spec: Json, old: Json) -> None:

@@ -308,7 +308,8 @@ class Observed:
     case) that was read on its own whether it was; it is empty when the whole subscription was listed.
     ``sightings`` holds since when a passing condition has been seen (see ``planning``); ``remembers``
     is false where there is no ledger to hold them. ``absent_pls`` (lower-case ids) were read by id and
-    are not there; ``released`` is the digest of held deletes that a person let go.
+    are not there; ``released`` is the digest of held deletes that a person let go. ``nat_addresses``
+    (by lower-case PLS id) are addresses read from a PLS's network interface: ARM tells dynamic ones there.
     """
 
     cluster: ClusterConfig
@@ -325,5 +326,6 @@ class Observed:
     proofs: Mapping[ServiceRef, Proof] = field(default_factory=dict)
     sightings: Mapping[str, datetime] = field(default_factory=dict)
     absent_pls: frozenset[str] = frozenset()
+    nat_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     released: str = ""
     remembers: bool = True

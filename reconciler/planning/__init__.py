@@ -37,10 +37,9 @@ from reconciler.plan import Plan, Reason, Severity
 from reconciler.planning import claiming, holding, notices, rows
 from reconciler.planning.collecting import needed_proofs
 from reconciler.planning.draft import Draft
-from reconciler.planning.rows import unconfirmed
 from reconciler.planning.world import World
 
-__all__ = ["needed_proofs", "plan", "unconfirmed"]
+__all__ = ["needed_proofs", "plan"]
 
 
 def plan(observed: Observed, limits: Limits) -> Plan:

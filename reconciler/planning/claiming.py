@@ -10,13 +10,12 @@ from reconciler.model import (
     Absent,
     Frontend,
     LoadBalancer,
-    Observed,
     Ownership,
     PrivateLinkService,
     Unknown,
 )
 from reconciler.plan import Reason, Severity
-from reconciler.planning import guards, notices, puts, rows, waiting
+from reconciler.planning import guards, needs, notices, puts, rows, waiting
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, judge, owns
 from reconciler.planning.world import World
@@ -30,7 +29,7 @@ def decide(draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Fr
     if elect is None or not isinstance(elect.claim.wish, Wish):
         return
     wish = elect.claim.wish
-    pls_id = _wished_id(draft.observed, frontend, wish)
+    pls_id = needs.wished_id(draft.observed.cluster, frontend, wish)
     goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
     row = world.rows.get(arm_ids.key(pls_id))
     if taken := _taken(draft, world, elect, frontend, pls_id):
@@ -48,6 +47,9 @@ def decide(draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Fr
     draft.record(rows.intent(draft.observed, elect, goal, row))
     rows.share(draft, verdicts, frontend, pls_id)
     notices.warn(draft, verdicts, frontend, pls_id)
+    incumbent = world.incumbent(frontend)
+    if incumbent and _group_unread(draft, elect, incumbent.pls_id):
+        return
     if _group_unread(draft, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id):
         return
     if waiting.waits_for(draft, load_balancer, elect.service.key):
@@ -127,10 +129,3 @@ def _group_unread(draft: Draft, elect: Tenant, pls_id: str) -> bool:
         pls_id=pls_id,
     )
     return True
-
-
-def _wished_id(observed: Observed, frontend: Frontend, wish: Wish) -> str:
-    config = observed.cluster
-    name = wish.name if wish.name is not None else f"pls-{frontend.name}"
-    group = wish.resource_group or config.pls_resource_group
-    return arm_ids.private_link_service(config.subscription, group, name)

@@ -15,7 +15,6 @@ from reconciler.model import (
     PrivateLinkService,
     ServiceRef,
     Sharing,
-    Unknown,
 )
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, owns
@@ -54,9 +53,19 @@ def observed_row(
         resource_guid=pls.resource_guid,
         alias=pls.alias,
         state=pls.provisioning_state,
-        nat_ips=tuple(ip.address for ip in pls.nat_ips if ip.static),
+        nat_ips=_nat_ips(observed, pls, base),
         connections=dict(sorted(Counter(c.status for c in pls.connections).items())),
     )
+
+
+def _nat_ips(observed: Observed, pls: PrivateLinkService, row: Ownership) -> tuple[str, ...]:
+    """The addresses as read, as remembered while their number and the static ones still fit, or the static."""
+    seen = observed.nat_addresses.get(arm_ids.key(pls.id))
+    if seen is not None:
+        return seen
+    static = tuple(ip.address for ip in pls.nat_ips if ip.static)
+    remembered = len(row.nat_ips) == len(pls.nat_ips) and set(static) <= set(row.nat_ips)
+    return row.nat_ips if remembered else static
 
 
 def forget(draft: Draft) -> None:
@@ -69,11 +78,3 @@ def forget(draft: Draft) -> None:
             draft.forget.append(row.pls_id)
         else:
             draft.record(row)
-
-
-def unconfirmed(observed: Observed) -> tuple[str, ...]:
-    """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go."""
-    if isinstance(observed.private_link_services, Unknown):
-        return ()
-    listed = {arm_ids.key(p.id) for p in observed.private_link_services}
-    return tuple(r.pls_id for r in observed.ownership if arm_ids.key(r.pls_id) not in listed)

@@ -24,6 +24,7 @@ class World:
         self.on_frontend = {arm_ids.key(p.frontend_id): p for p in self.pls if p.frontend_id}
         self.by_id = {arm_ids.key(p.id): p for p in self.pls}
         self.rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
+        self.incumbents = {arm_ids.key(row.frontend_id): row for row in reversed(observed.ownership)}
         self.frontends = {
             arm_ids.key(f.id): (lb, f)
             for lb in self.load_balancers
@@ -39,7 +40,7 @@ class World:
         return self.tenants.get(arm_ids.key(frontend.id), ())
 
     def incumbent(self, frontend: Frontend) -> Ownership | None:
-        return next((r for r in self.observed.ownership if arm_ids.same(r.frontend_id, frontend.id)), None)
+        return self.incumbents.get(arm_ids.key(frontend.id))
 
     def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
         """Those with tenants, the oldest claim first, so that names are reserved in that order."""

@@ -1,0 +1,271 @@
+"""Observe: one look at a cluster and its Azure side, Azure first and the Services after it.
+
+The order matters: a frontend seen here belongs to a Service that was there when the frontend was seen,
+so a list of Services read afterwards knows it. Whatever could not be read to its end is
+:class:`reconciler.model.Unknown`, never empty; the failures are kept, so that the caller can back off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from reconciler import arm_ids, reading
+from reconciler.errors import Denied, NotFound, OutsideError
+from reconciler.model import (
+    Absent,
+    ClusterConfig,
+    LoadBalancer,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Proof,
+    PublicIp,
+    Service,
+    ServiceRef,
+    Sharing,
+    Subnet,
+    Unknown,
+)
+from reconciler.planning import needed_proofs, needs
+from reconciler.planning.world import known
+from reconciler.ports import Azure, Cluster, ClusterState, Ledger
+from reconciler.tenancy import needs_public_ips
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+GROUP_MISSING = "ResourceGroupNotFound"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside of one run: the cluster, Azure, the ledger (None for a plan without storage), threads."""
+
+    cluster: Cluster
+    azure: Azure
+    ledger: Ledger | None
+    pool: Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the ledger says about a cluster."""
+
+    state: ClusterState
+    ownership: tuple[Ownership, ...] = ()
+    sharing: tuple[Sharing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An observation and what goes with it.
+
+    ``identity`` is the UID that the cluster answered with ("" where it did not); ``digest`` is over the
+    Services, "" where they are unknown; ``failures`` is everything that could not be read.
+    """
+
+    observed: Observed
+    memory: Memory
+    identity: str = ""
+    digest: str = ""
+    failures: tuple[OutsideError, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """The views on which everything else rests were read."""
+        seen = self.observed
+        return not any(
+            isinstance(view, Unknown)
+            for view in (seen.services, seen.load_balancers, seen.private_link_services)
+        )
+
+
+class _Reader:
+    """Reads on threads; what fails becomes Unknown and is noted."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self.failures: list[OutsideError] = []
+
+    def start(self, call: Callable[[], T]) -> Future[T | Unknown]:
+        """The answer to come."""
+        return self._pool.submit(self._one, call)
+
+    def each(self, items: Iterable[K], call: Callable[[K], T]) -> dict[K, T | Unknown]:
+        """The answers for all items, read in parallel."""
+        futures = {item: self.start(partial(call, item)) for item in items}
+        return {item: future.result() for item, future in futures.items()}
+
+    def _one(self, call: Callable[[], T]) -> T | Unknown:
+        try:
+            return call()
+        except OutsideError as error:
+            self.failures.append(error)
+            return Unknown(str(error))
+
+
+def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
+    """One look. Raises OutsideError only where the ledger cannot be read: nothing is done without it."""
+    reader = _Reader(outside.pool)
+    load_balancers = reader.start(partial(_load_balancers, config, outside.azure))
+    whole = reader.start(partial(_whole_subscription, config, outside.azure))
+    memory = outside.pool.submit(_remember, outside.ledger, config.name).result()
+    observed = Observed(
+        cluster=config,
+        now=now,
+        load_balancers=load_balancers.result(),
+        ownership=memory.ownership,
+        sharing=memory.sharing,
+        sightings=memory.state.sightings,
+        released=_released(memory.state, now),
+        remembers=outside.ledger is not None,
+    )
+    listed = whole.result()
+    services, identity = _services(config, outside, reader, memory.state)
+    observed = replace(observed, services=services)
+    if listed is None:
+        observed = _group_by_group(observed, outside.azure, reader)
+    else:
+        observed = replace(observed, private_link_services=listed)
+    if not isinstance(services, Unknown):
+        observed = _details(observed, services, outside, reader)
+        observed = _evidence(observed, outside, reader)
+    return Look(observed, memory, identity, _digest(services), tuple(reader.failures))
+
+
+def _load_balancers(config: ClusterConfig, azure: Azure) -> tuple[LoadBalancer, ...]:
+    return azure.list_load_balancers(config.subscription, config.load_balancer_resource_group)
+
+
+def _whole_subscription(config: ClusterConfig, azure: Azure) -> tuple[PrivateLinkService, ...] | None:
+    """The subscription's list, None where the role allows only resource groups."""
+    try:
+        return azure.list_private_link_services(config.subscription)
+    except Denied:
+        return None
+
+
+def _remember(ledger: Ledger | None, cluster: str) -> Memory:
+    if ledger is None:
+        return Memory(ClusterState(cluster))
+    return Memory(ledger.state(cluster), ledger.ownership(cluster), ledger.sharing(cluster))
+
+
+def _released(state: ClusterState, now: datetime) -> str:
+    return state.released if state.released_until and now < state.released_until else ""
+
+
+def _digest(services: tuple[Service, ...] | Unknown) -> str:
+    if isinstance(services, Unknown):
+        return ""
+    return reading.digest((s.uid, s.resource_version) for s in services)
+
+
+def _services(
+    config: ClusterConfig, outside: Outside, reader: _Reader, state: ClusterState
+) -> tuple[tuple[Service, ...] | Unknown, str]:
+    """The Services, provided that the cluster is the one that answered first, and its identity."""
+    asked = reader.start(outside.cluster.identity)
+    listed = reader.start(outside.cluster.list_services)
+    identity, services = asked.result(), listed.result()
+    if isinstance(identity, Unknown):
+        return identity, ""
+    if state.identity and identity != state.identity:
+        return Unknown(
+            f"another cluster answers under the address of {config.name}: the UID of default/kubernetes is "
+            f"{identity}, it was {state.identity}. If the cluster was rebuilt, accept it: POST /api/release "
+            f"with cluster={config.name} and identity={identity}, or apply --accept-identity {identity}"
+        ), identity
+    return services, identity
+
+
+def _group_by_group(observed: Observed, azure: Azure, reader: _Reader) -> Observed:
+    """Private Link Services of the groups that are configured, in the ledger, or annotated."""
+    config = observed.cluster
+    services = () if isinstance(observed.services, Unknown) else observed.services
+
+    def read(group: str) -> tuple[PrivateLinkService, ...] | Absent:
+        try:
+            return azure.list_private_link_services_in(config.subscription, group)
+        except NotFound as error:
+            return Absent.GROUP_NOT_FOUND if error.code == GROUP_MISSING else Absent.NOT_FOUND
+
+    views = reader.each(needs.groups(config, services, observed.ownership), read)
+    found = [pls for view in views.values() if isinstance(view, tuple) for pls in view]
+    groups = {name.lower(): None if isinstance(v, tuple) else v for name, v in views.items()}
+    return replace(observed, private_link_services=tuple(found), groups=groups)
+
+
+def _details(
+    observed: Observed, services: tuple[Service, ...], outside: Outside, reader: _Reader
+) -> Observed:
+    """Subnets that claims name, public IP addresses where they place a Service, rows without a listed PLS."""
+    azure = outside.azure
+    public_ips = _public_ips(observed, services, azure, reader)
+    subnets = reader.each(needs.subnets(observed.cluster, services), partial(_subnet, azure))
+    confirmed = reader.each(needs.unconfirmed(observed), partial(_private_link_service, azure))
+    unlisted = tuple(p for p in confirmed.values() if isinstance(p, PrivateLinkService))
+    listed = observed.private_link_services
+    return replace(
+        observed,
+        subnets={arm_ids.key(name): subnet for name, subnet in subnets.items()},
+        public_ips=public_ips,
+        private_link_services=listed if isinstance(listed, Unknown) else (*listed, *unlisted),
+        absent_pls=frozenset(arm_ids.key(i) for i, p in confirmed.items() if isinstance(p, Absent)),
+    )
+
+
+def _subnet(azure: Azure, subnet_id: str) -> Subnet | Absent:
+    try:
+        return azure.get_subnet(subnet_id)
+    except NotFound:
+        return Absent.NOT_FOUND
+
+
+def _private_link_service(azure: Azure, pls_id: str) -> PrivateLinkService | Absent:
+    try:
+        return azure.get_private_link_service(pls_id)
+    except NotFound:
+        return Absent.NOT_FOUND
+
+
+def _public_ips(
+    observed: Observed, services: tuple[Service, ...], azure: Azure, reader: _Reader
+) -> tuple[PublicIp, ...] | Unknown:
+    """The public IP addresses of the groups that frontends point to, only where a Service needs them."""
+    load_balancers = known(observed.load_balancers)
+    if not needs_public_ips(services, load_balancers):
+        return ()
+    addresses = {f.public_ip_id for lb in load_balancers for f in lb.frontends if f.public_ip_id}
+    places = {
+        (p.subscription.lower(), p.resource_group.lower()) for i in addresses if (p := arm_ids.parse(i))
+    }
+    views = reader.each(sorted(places), lambda place: azure.list_public_ips(*place))
+    unread = next((view for view in views.values() if isinstance(view, Unknown)), None)
+    return unread or tuple(ip for view in views.values() if isinstance(view, tuple) for ip in view)
+
+
+def _evidence(observed: Observed, outside: Outside, reader: _Reader) -> Observed:
+    """Who is proven gone, who has reserved the wished names, and addresses only interfaces tell."""
+    interfaces = dict(needs.interfaces(observed))
+    addresses = reader.each(interfaces, lambda pls_id: outside.azure.nat_addresses(interfaces[pls_id]))
+    proofs = reader.each(needed_proofs(observed), partial(_proof, outside.cluster))
+    wished = needs.reservations(observed)
+    return replace(
+        observed,
+        proofs={ref: Proof.UNKNOWN if isinstance(p, Unknown) else p for ref, p in proofs.items()},
+        reservations=outside.ledger.reservations(wished) if outside.ledger and wished else {},
+        nat_addresses={arm_ids.key(i): a for i, a in addresses.items() if isinstance(a, tuple)},
+    )
+
+
+def _proof(cluster: Cluster, ref: ServiceRef) -> Proof:
+    """What reading the Service by its name proves: 404, another UID, another type, or a deletion."""
+    found = cluster.get_service(ref.namespace, ref.name)
+    if found is None or found.type != "LoadBalancer" or (ref.uid and found.uid != ref.uid):
+        return Proof.GONE
+    return Proof.DELETING if found.deleting else Proof.PRESENT

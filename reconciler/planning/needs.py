@@ -1,0 +1,99 @@
+"""What must be read besides the lists before a plan: subnets, groups, reservations, rows to confirm. Pure."""
+
+from __future__ import annotations
+
+from reconciler import arm_ids
+from reconciler.claims import Wish, read_claim
+from reconciler.model import (
+    ClusterConfig,
+    Frontend,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Service,
+    Unknown,
+)
+from reconciler.planning.collecting import is_ours
+from reconciler.planning.verdicts import subnet_id
+from reconciler.planning.world import World, known
+
+MAX_GROUPS = 20
+# Addresses of dynamic NAT IPs cost a request each, once per change: a run reads no more than these.
+MAX_INTERFACES = 20
+
+
+def wished_id(config: ClusterConfig, frontend: Frontend, wish: Wish) -> str:
+    """The id of the PLS that a claim asks for on a frontend without one (``getPrivateLinkServiceName``)."""
+    name = wish.name if wish.name is not None else f"pls-{frontend.name}"
+    group = wish.resource_group or config.pls_resource_group
+    return arm_ids.private_link_service(config.subscription, group, name)
+
+
+def wishes(config: ClusterConfig, services: tuple[Service, ...]) -> tuple[tuple[Service, Wish], ...]:
+    """What the live Services that ask, and whose settings can be read, wish for."""
+    claims = [(s, read_claim(s, config.pls_prefix, config.default_subnet)) for s in services if s.live]
+    return tuple((s, c.wish) for s, c in claims if c.asks and isinstance(c.wish, Wish))
+
+
+def subnets(config: ClusterConfig, services: tuple[Service, ...]) -> tuple[str, ...]:
+    """The ids of the NAT subnets that claims name, each once."""
+    ids = {subnet_id(config, wish) for _, wish in wishes(config, services)}
+    return tuple(sorted({arm_ids.key(i): i for i in sorted(ids)}.values()))
+
+
+def groups(
+    config: ClusterConfig, services: tuple[Service, ...], ownership: tuple[Ownership, ...]
+) -> tuple[str, ...]:
+    """The resource groups where PLSs may be, for a role that cannot list the subscription; at most 20.
+
+    The configured one first, then those of the ledger, then the annotated ones.
+    """
+    ledger = [parsed.resource_group for r in ownership if (parsed := arm_ids.parse(r.pls_id))]
+    annotated = [wish.resource_group for _, wish in wishes(config, services) if wish.resource_group]
+    every = [config.pls_resource_group, *sorted(ledger), *sorted(annotated)]
+    unique: dict[str, str] = {}
+    for group in every:
+        unique.setdefault(group.lower(), group)
+    return tuple(unique.values())[:MAX_GROUPS]
+
+
+def reservations(observed: Observed) -> tuple[str, ...]:
+    """The ids that tenants of frontends without a PLS wish for: who has reserved them must be known."""
+    world = World(observed)
+    config = observed.cluster
+    wished = {service.uid: wish for service, wish in wishes(config, world.services)}
+    return tuple(
+        sorted(
+            {
+                arm_ids.key(wished_id(config, frontend, wished[tenant.uid]))
+                for _, frontend in world.frontends_without_pls()
+                for tenant in world.on(frontend)
+                if tenant.uid in wished
+            }
+        )
+    )
+
+
+def unconfirmed(observed: Observed) -> tuple[str, ...]:
+    """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go."""
+    if isinstance(observed.private_link_services, Unknown):
+        return ()
+    listed = {arm_ids.key(p.id) for p in observed.private_link_services}
+    return tuple(r.pls_id for r in observed.ownership if arm_ids.key(r.pls_id) not in listed)
+
+
+def interfaces(observed: Observed) -> tuple[tuple[str, str], ...]:
+    """(PLS id, network interface id) of our PLSs whose dynamic addresses the ledger does not know yet."""
+    rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
+    return tuple(
+        (pls.id, pls.network_interfaces[0])
+        for pls in known(observed.private_link_services)
+        if _addresses_missing(pls, rows.get(arm_ids.key(pls.id)))
+        and is_ours(observed, pls, rows.get(arm_ids.key(pls.id)))
+    )[:MAX_INTERFACES]
+
+
+def _addresses_missing(pls: PrivateLinkService, row: Ownership | None) -> bool:
+    dynamic = any(not ip.static for ip in pls.nat_ips)
+    readable = pls.provisioning_state == "Succeeded" and bool(pls.network_interfaces)
+    return readable and dynamic and (row is None or len(row.nat_ips) != len(pls.nat_ips))

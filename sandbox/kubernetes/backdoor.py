@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.faults import Fault, Faults, RequestLog
+from sandbox.kubernetes.patches import merge
 from sandbox.kubernetes.registry import Address, Registry, new_uid
 from sandbox.kubernetes.resources import RESOURCES, Resource
 from sandbox.kubernetes.seeding import set_identity
@@ -30,6 +31,7 @@ class BackDoor:
         item = "/_sandbox/objects/{plural}/{namespace}/{name}"
         router.add_get("/_sandbox/state", self._state)
         router.add_put(item, self._put)
+        router.add_patch(item, self._patch)
         router.add_delete(item, self._remove)
         router.add_post("/_sandbox/swap-uid", self._swap_uid)
         router.add_post("/_sandbox/compact", self._compact)
@@ -53,10 +55,22 @@ class BackDoor:
             document = json.loads(await request.read())
         except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
-        if not isinstance(document, dict):
-            raise web.HTTPBadRequest(text="an object, please")
+        if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
+            raise web.HTTPBadRequest(text="an object whose metadata, if any, is an object")
         bare = {key: document[key] for key in document if key not in ("kind", "apiVersion")}
         return web.json_response(self._registry.put_raw(_address(request), bare).object)
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        """Merge into an object as it is, uid and all: no defaults, no validation."""
+        at = _address(request)
+        try:
+            document = self._registry.read(at).copy()
+            changed = merge(document, json.loads(await request.read()))
+        except ApiError as error:
+            raise web.HTTPNotFound(text=error.message) from error
+        except (ValueError, AttributeError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.json_response(self._registry.put_raw(at, changed).object)
 
     async def _remove(self, request: web.Request) -> web.Response:
         """Take an object out at once, finalizers or not."""
@@ -78,15 +92,15 @@ class BackDoor:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            self._faults.add(Fault(**await request.json()))
-        except (TypeError, ValueError) as error:
+            self._faults.add(Fault.parse(await request.json()))
+        except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
-        return web.json_response(self._faults.listed(), status=201)
+        return web.json_response({"value": self._faults.listed()}, status=201)
 
     @staticmethod
     def _listed(listed: Callable[[], list[Json]]) -> Any:
         async def answer(_: web.Request) -> web.Response:
-            return web.json_response(listed())
+            return web.json_response({"value": listed()})
 
         return answer
 
@@ -94,7 +108,7 @@ class BackDoor:
     def _cleared(clear: Callable[[], None]) -> Any:
         async def answer(_: web.Request) -> web.Response:
             clear()
-            return web.json_response({})
+            return web.Response(status=204)
 
         return answer
 

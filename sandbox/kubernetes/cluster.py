@@ -19,7 +19,7 @@ from sandbox.kubernetes.api import Api, ApiSettings
 from sandbox.kubernetes.backdoor import BackDoor
 from sandbox.kubernetes.faults import Faults, RequestLog
 from sandbox.kubernetes.registry import Registry
-from sandbox.kubernetes.seeding import seed, stable_uid
+from sandbox.kubernetes.seeding import keep_identity, seed, stable_uid
 from sandbox.kubernetes.server import Server, log_answer
 from sandbox.kubernetes.service_addresses import Allocations
 from sandbox.kubernetes.store import Store
@@ -99,6 +99,7 @@ async def start_cluster(options: ClusterOptions, authority: Authority) -> Runnin
     registry = Registry(store, strategies(Allocations(options.service_cidrs)), options.clock)
     uid = options.uid or stable_uid(options.name)
     seed(registry, uid)
+    keep_identity(store, registry)
     watches = Watches(store)
     roles = {
         options.token: admin(),

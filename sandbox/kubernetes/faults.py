@@ -25,31 +25,50 @@ LOG_LIMIT = 20_000
 
 @dataclass(frozen=True)
 class Fault:
-    """Requests that match get it, `times` times (-1: until cleared). `path` is a regular expression over path and query."""
+    """One fault. `path` is a regular expression searched in path and query, in any casing; `times` None is for ever.
+
+    answer: a Status of `status`, `code` (its reason) and `message` instead of acting (without a status: only delay).
+    reset-before, reset-after: drop the connection before or after acting. truncate: act, send half a body.
+    half-list: a list that claims to be complete and is not. garbage: 200 and `message`, or half a JSON document.
+    hang: no answer for `delay` seconds (an hour unless told). `delay` goes before every other mode.
+    """
 
     path: str = ""
-    method: str = ""
-    times: int = 1
+    method: str | None = None
+    times: int | None = 1
     mode: str = "answer"
-    status: int = 500
+    status: int | None = None
     code: str = ""
     message: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(MODES)}")
-        re.compile(self.path)
+    @classmethod
+    def parse(cls, body: object) -> Fault:
+        """From the back door's JSON; ValueError tells what is wrong."""
+        if not isinstance(body, dict):
+            raise ValueError("a fault is an object")
+        unknown = set(body) - set(cls.__dataclass_fields__)
+        if unknown:
+            raise ValueError(f"unknown keys: {', '.join(sorted(map(str, unknown)))}")
+        fault = cls(**body)
+        if fault.mode not in MODES:
+            raise ValueError(f"mode is none of {', '.join(MODES)}")
+        try:
+            re.compile(fault.path)
+        except (re.error, TypeError) as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
+        return fault
 
     def matches(self, method: str, path: str) -> bool:
-        return (not self.method or self.method.upper() == method) and bool(re.search(self.path, path))
+        wanted = not self.method or self.method.upper() == method
+        return wanted and re.search(self.path, path, re.IGNORECASE) is not None
 
 
 @dataclass
 class _Armed:
     fault: Fault
-    left: int
+    left: int | None
 
 
 class Faults:
@@ -67,13 +86,14 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """The fault for this request, counted down."""
         for armed in self._armed:
-            if armed.left and armed.fault.matches(method, path):
-                armed.left -= 1
+            if armed.left != 0 and armed.fault.matches(method, path):
+                if armed.left is not None:
+                    armed.left -= 1
                 return armed.fault
         return None
 
     def listed(self) -> list[Json]:
-        return [asdict(armed.fault) | {"left": armed.left} for armed in self._armed if armed.left]
+        return [asdict(armed.fault) | {"left": armed.left} for armed in self._armed if armed.left != 0]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 from sandbox.kubernetes.registry import PERMANENT_NAMESPACES, Address, Registry
 from sandbox.kubernetes.resources import NAMESPACES, SERVICES
+from sandbox.kubernetes.store import Change, Store
 
 IDENTITY = Address(SERVICES, "default", "kubernetes")
 
@@ -18,6 +20,21 @@ def stable_uid(cluster: str) -> str:
 def seed(registry: Registry, uid: str) -> None:
     for namespace in PERMANENT_NAMESPACES:
         registry.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+    _seed_service(registry)
+    set_identity(registry, uid)
+
+
+def keep_identity(store: Store, registry: Registry) -> None:
+    """As the real server does: default/kubernetes comes back when it is deleted, with another uid."""
+
+    def restore(change: Change) -> None:
+        if change.kind == "DELETED" and (change.resource, change.entry.key) == (SERVICES, IDENTITY.key):
+            asyncio.get_running_loop().call_soon(_seed_service, registry)
+
+    store.listen(restore)
+
+
+def _seed_service(registry: Registry) -> None:
     service = {
         "metadata": {
             "name": IDENTITY.name,
@@ -26,7 +43,6 @@ def seed(registry: Registry, uid: str) -> None:
         "spec": {"ports": [{"name": "https", "port": 443, "targetPort": 443}]},
     }
     registry.create(SERVICES, IDENTITY.namespace, service)
-    set_identity(registry, uid)
 
 
 def set_identity(registry: Registry, uid: str) -> None:

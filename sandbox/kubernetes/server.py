@@ -39,6 +39,8 @@ class Server:
             return await self._answer(request)
         if fault.delay and fault.mode != "hang":
             await asyncio.sleep(fault.delay)
+        if fault.mode == "answer" and fault.status is None:
+            return await self._answer(request)
         return await self._faulty(request, fault)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -56,10 +58,7 @@ class Server:
     async def _faulty(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         match fault.mode:
             case "answer":
-                said = fault.message or f"injected {fault.status}"
-                headers = dict(fault.headers)
-                error = ApiError(fault.status, said, fault.code, headers=headers)
-                return error_response(error)
+                return error_response(_failure(fault))
             case "garbage":
                 return json_response((fault.message or GARBAGE).encode())
             case "hang":
@@ -79,6 +78,7 @@ class Server:
 
     def _reset(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         self._requests.add(_line(request, 0))
+        request["log"] = None
         if request.transport is not None:
             request.transport.abort()
         return response
@@ -92,6 +92,11 @@ class Server:
         if request.transport is not None:
             request.transport.close()
         return response
+
+
+def _failure(fault: Fault) -> ApiError:
+    status = fault.status or 500
+    return ApiError(status, fault.message or f"injected {status}", fault.code, headers=dict(fault.headers))
 
 
 def _line(request: web.Request, status: int) -> Request:

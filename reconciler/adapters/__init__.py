@@ -1,0 +1,1 @@
+"""The outside systems, one module each; nothing else in the package imports their SDKs."""

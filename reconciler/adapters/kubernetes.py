@@ -1,0 +1,289 @@
+"""The Kubernetes API of one cluster (the port ``Cluster``), read-only.
+
+The ``kubernetes`` client does configuration, authentication and transport; answers are read as raw JSON,
+since its typed lists fail as a whole on one odd object. Whatever is not plainly an answer of a Kubernetes
+API is an error, never an empty or shorter list: lists decide what is deleted in Azure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from reconciler import reading
+from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, refused
+from reconciler.adapters.wire import clean
+from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
+from reconciler.model import ApiAccess, Json, Service
+
+_SERVICES = "/api/v1/services"
+_PLAIN = "application/json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 30.0
+_RESTARTS = 3
+_CONNECTIONS = 16  # the engine reads Services by name from that many threads
+_BODY_LIMIT = 128 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+class KubernetesCluster:
+    """One cluster's API. Threads may share it; nothing is read or connected before the first call.
+
+    ``timeout_seconds`` bounds each method as a whole, all pages and restarts included.
+    """
+
+    def __init__(
+        self,
+        access: ApiAccess,
+        timeout_seconds: float = 60.0,
+        *,
+        page_size: int = 500,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._access, self._timeout, self._page_size, self._clock = access, timeout_seconds, page_size, clock
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def list_services(self) -> tuple[Service, ...]:
+        """All Services of type LoadBalancer, to the last page or an error; never a part of them."""
+        services = [self._service(item) for item in self._list("ServiceList", _PLAIN)]
+        # A server that ignores field selectors hands out all types.
+        return tuple(service for service in services if service.type == "LoadBalancer")
+
+    def identity(self) -> str:
+        """The UID of the Service ``default/kubernetes``, which tells one cluster from another."""
+        service = self.get_service("default", "kubernetes")
+        if service is None:
+            raise NotFound(f"{self._name()} has no Service default/kubernetes, so it cannot be told apart")
+        return service.uid
+
+    def get_service(self, namespace: str, name: str) -> Service | None:
+        """One Service by name, of any type; None only where the API said 404 for it."""
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+            raise Rejected(f"{clean(f'{namespace}/{name}', 120)!r} is no name of a Service")
+        path = f"/api/v1/namespaces/{namespace}/services/{name}"
+        try:
+            answer = self._get(path, {}, _PLAIN, self._deadline())
+        except NotFound as error:
+            if error.code == name:
+                return None
+            raise RetryLater(str(error)) from error
+        service = self._service(answer)
+        if answer.get("kind") != "Service" or (service.namespace, service.name) != (namespace, name):
+            self._garbage(f"is not the Service {namespace}/{name}")
+        return service
+
+    def digest(self) -> str:
+        """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""
+        items = self._list("PartialObjectMetadataList", _METADATA_ONLY)
+        return reading.digest([self._version(item) for item in items])
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.rest_client.close()
+
+    # -- lists
+
+    def _list(self, kind: str, accept: str) -> list[Json]:
+        deadline = self._deadline()
+        for _ in range(1 + _RESTARTS):
+            try:
+                return list(self._items(kind, accept, deadline))
+            except ExpiredListError:
+                continue  # what was read so far belongs to a state that no longer exists
+        raise RetryLater(f"{self._name()} let the list expire {1 + _RESTARTS} times before its last page")
+
+    def _items(self, kind: str, accept: str, deadline: float) -> Iterator[Json]:
+        query = {"fieldSelector": "spec.type=LoadBalancer", "limit": str(self._page_size)}
+        while True:
+            page = self._get(_SERVICES, query, accept, deadline)
+            items, metadata = page.get("items"), page.get("metadata")
+            if page.get("kind") != kind or not isinstance(items, list) or not isinstance(metadata, dict):
+                self._garbage(f"is no {kind}")
+            for item in items:
+                if not isinstance(item, dict):
+                    self._garbage("holds an item that is no object")
+                yield item
+            following = metadata.get("continue")
+            if not following:
+                return
+            query = {**query, "continue": str(following)}
+
+    def _service(self, item: Json) -> Service:
+        service = reading.service(item)
+        if service is None:
+            self._garbage("holds a Service without name, namespace or UID")
+        return service
+
+    def _version(self, item: Json) -> tuple[str, str]:
+        metadata = item.get("metadata")
+        found = metadata if isinstance(metadata, dict) else {}
+        uid, version = found.get("uid"), found.get("resourceVersion")
+        if not (isinstance(uid, str) and uid and isinstance(version, str) and version):
+            self._garbage("holds a Service without UID or resourceVersion")
+        return uid, version
+
+    # -- one request
+
+    def _deadline(self) -> float:
+        return self._clock() + self._timeout
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - self._clock()
+        if left <= 0:
+            raise RetryLater(f"{self._name()} did not answer in full within {self._timeout:g} s")
+        return left
+
+    def _get(self, path: str, query: Mapping[str, str], accept: str, deadline: float) -> Json:
+        status, headers, body = self._exchange(path, query, accept, deadline)
+        document = _parsed(body)
+        if status != 200:
+            raise refused(self._name(), status, headers, document)
+        if document is None:
+            self._garbage("is no JSON object")
+        return document
+
+    def _exchange(
+        self, path: str, query: Mapping[str, str], accept: str, deadline: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        client = self._connected()
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            left = self._left(deadline)
+            request = client.param_serialize(
+                method="GET",
+                resource_path=path,
+                query_params=list(query.items()),
+                header_params={"Accept": accept},
+                auth_settings=["BearerToken"],
+            )
+            timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
+            response = client.call_api(*request, _request_timeout=timeout).response
+            return response.status, response.headers, self._body(response, deadline)
+        except (ApiException, HTTPError) as error:
+            raise broken(self._name(), error) from error
+        except OSError as error:  # of the token file: the transport's own are HTTPError
+            raise _unusable(clean(str(error))) from error
+
+    def _body(self, response: Any, deadline: float) -> bytes:
+        """The body, read piece by piece: a server that drips must not outlast the deadline."""
+        pieces, size = [], 0
+        try:
+            while piece := response.read1(_CHUNK):
+                self._left(deadline)
+                size += len(piece)
+                if size > _BODY_LIMIT:
+                    self._garbage(f"is longer than {_BODY_LIMIT} bytes")
+                pieces.append(piece)
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        return b"".join(pieces)
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = _client(self._access)
+            return self._client
+
+    def _name(self) -> str:
+        host = self._client.configuration.host if self._client else self._access.server
+        return f"The Kubernetes API at {clean(urlsplit(host or '').hostname or 'an unknown address')}"
+
+    def _garbage(self, what: str) -> NoReturn:
+        raise RetryLater(f"{self._name()} answered, but what it sent {what}")
+
+
+def _client(access: ApiAccess) -> Any:
+    """A client for this access. Raises Denied with what is missing."""
+    from kubernetes.config.config_exception import ConfigException
+
+    try:
+        return _configured(access)
+    except OutsideError:
+        raise
+    except (OSError, ConfigException) as error:
+        raise _unusable(clean(str(error))) from error
+    except Exception as error:
+        # A parser's message quotes what it read, and a kubeconfig holds secrets: only its kind is told.
+        raise _unusable(f"it cannot be understood ({type(error).__name__})") from None
+
+
+def _unusable(why: str) -> Denied:
+    return Denied(f"The configured access to the cluster is not usable: {why}")
+
+
+def _configured(access: ApiAccess) -> Any:
+    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+
+    configuration = Configuration(retries=False, connection_pool_maxsize=_CONNECTIONS)
+    # Only a kubeconfig names a proxy: one for the internet must not get the token of a private API.
+    configuration.proxy = None
+    _configure(configuration, access)
+    client = ApiClient(configuration)
+    client.user_agent = "pls-reconciler"
+    return client
+
+
+def _configure(configuration: Any, access: ApiAccess) -> None:
+    import kubernetes.config
+    import yaml
+
+    config: Any = kubernetes.config  # its functions have no types
+    context = access.context or None
+    if access.kubeconfig:
+        path = str(Path(access.kubeconfig).expanduser())
+        config.load_kube_config(path, context, configuration, persist_config=False)
+    elif access.kubeconfig_content:
+        content = yaml.safe_load(access.kubeconfig_content)
+        config.load_kube_config_from_dict(content, context, configuration, persist_config=False)
+    elif access.in_cluster:
+        config.load_incluster_config(configuration)
+    else:
+        _configure_server(configuration, access)
+
+
+def _configure_server(configuration: Any, access: ApiAccess) -> None:
+    if urlsplit(access.server).scheme != "https":
+        raise Rejected("A cluster's server must be an https address: its token must not travel in the open")
+    configuration.host = access.server.rstrip("/")
+    configuration.ssl_ca_cert = access.ca_file or None
+    configuration.ca_cert_data = access.ca_data or None
+    if access.token_file:
+        # Not access_token=, which is silently anonymous. The hook runs before each request: the
+        # kubelet and others replace such files long before they expire.
+        configuration.api_key = {"authorization": _bearer(access.token_file)}
+        configuration.refresh_api_key_hook = lambda c: c.api_key.update(
+            {"authorization": _bearer(access.token_file)}
+        )
+
+
+def _bearer(token_file: str) -> str:
+    token = Path(token_file).read_text(encoding="utf-8").strip()
+    if not token:
+        raise Denied(f"The token file {token_file} is empty")
+    return f"Bearer {token}"
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

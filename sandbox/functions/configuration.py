@@ -8,13 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-DEVELOPMENT_STORAGE = (
-    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey="
-    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
-    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
-    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
-    "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
-)
 OVERRIDE = "AzureFunctionsJobHost__"
 
 _TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d{1,2}):(\d{1,2}(?:\.\d{1,7})?)")
@@ -76,14 +69,6 @@ def resolve(text: str, environment: Mapping[str, str]) -> str:
         return environment[match[1]]
 
     return _REFERENCE.sub(value, text)
-
-
-def connection_string(name: str, environment: Mapping[str, str]) -> str:
-    """A binding's `connection`, looked up as the platform does. Raises ConfigurationError."""
-    setting = environment.get(f"AzureWebJobs{name}") or environment.get(name)
-    if not setting:
-        raise ConfigurationError(f"the connection string {name!r} is not set")
-    return DEVELOPMENT_STORAGE if setting == "UseDevelopmentStorage=true" else setting
 
 
 def read_host_options(app: Path, environment: Mapping[str, str]) -> HostOptions:

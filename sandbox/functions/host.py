@@ -13,8 +13,6 @@ from typing import Any
 
 from aiohttp import web
 from azure.functions.meta import Datum
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
-from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from sandbox.functions import queues
 from sandbox.functions.bindings import (
@@ -28,9 +26,9 @@ from sandbox.functions.bindings import (
 from sandbox.functions.configuration import (
     ConfigurationError,
     HostOptions,
-    connection_string,
     read_host_options,
 )
+from sandbox.functions.connections import HOST_STORAGE, Connections, find_account
 from sandbox.functions.invocation import FunctionFailed, Invoker, decode
 from sandbox.functions.keys import keys_in
 from sandbox.functions.queues import QueueListener, poison_queue
@@ -40,8 +38,6 @@ from sandbox.functions.web import build_app
 
 log = logging.getLogger(__name__)
 
-HOST_STORAGE = "AzureWebJobsStorage"
-HOST_CONTAINER = "azure-webjobs-hosts"
 DRAIN_SECONDS = 10.0
 
 
@@ -54,48 +50,6 @@ class Arguments:
     keys: Path = Path(".sandbox/functions-keys.json")
     timers: bool = True
     lock: timedelta = queues.LOCK
-
-
-class Connections:
-    """Storage clients, one per connection string, without retries: listeners poll again anyway."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._queues: dict[str, QueueServiceClient] = {}
-        self._blobs: BlobServiceClient | None = None
-
-    def queue(self, connection: str, name: str) -> QueueClient:
-        """A queue of the account that a binding's `connection` names. Raises ConfigurationError."""
-        text = connection_string(_prefixed(connection), self._environment)
-        if text not in self._queues:
-            self._queues[text] = QueueServiceClient.from_connection_string(
-                text, retry_total=0, connection_timeout=5, read_timeout=30
-            )
-        return self._queues[text].get_queue_client(name)
-
-    async def host_container(self) -> ContainerClient:
-        """Where leases and timer states are kept. Raises ConfigurationError and AzureError."""
-        if self._blobs is None:
-            text = connection_string("Storage", self._environment)
-            self._blobs = BlobServiceClient.from_connection_string(
-                text, retry_total=0, connection_timeout=5, read_timeout=30
-            )
-        container = self._blobs.get_container_client(HOST_CONTAINER)
-        if not await container.exists():
-            await container.create_container()
-        return container
-
-    async def close(self) -> None:
-        """Close what was opened."""
-        for client in self._queues.values():
-            await client.close()
-        if self._blobs:
-            await self._blobs.close()
-
-
-def _prefixed(connection: str) -> str:
-    """No connection means the host's own storage; `AzureWebJobs` is the prefix looked up first."""
-    return "Storage" if connection in ("", HOST_STORAGE) else connection
 
 
 class Host:
@@ -131,7 +85,7 @@ class Host:
         )
         url = await self._listen(app)
         for function in self.functions:
-            await self._start_trigger(function)
+            self._start_trigger(function)
         return url
 
     def _check(self) -> None:
@@ -148,33 +102,41 @@ class Host:
     def _check_one(self, function: Function) -> None:
         match function.trigger:
             case QueueTrigger(_, _, connection):
-                connection_string(_prefixed(connection), self._environment)
+                find_account(connection, self._environment)
             case TimerTrigger(_, schedule):
                 parse_schedule(schedule)
-                connection_string("Storage", self._environment)
+                find_account(HOST_STORAGE, self._environment)
         for output in function.outputs:
-            connection_string(_prefixed(output.connection), self._environment)
+            find_account(output.connection, self._environment)
 
     async def _listen(self, app: web.Application) -> str:
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._arguments.port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", self._arguments.port).start()
+        except OSError as error:
+            raise ConfigurationError(f"cannot listen on port {self._arguments.port}: {error}") from error
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    async def _start_trigger(self, function: Function) -> None:
+    def _start_trigger(self, function: Function) -> None:
         match function.trigger:
             case QueueTrigger(_, name, connection):
                 self._run(self._queue_listener(function, name, connection).run())
             case TimerTrigger() as trigger if self._arguments.timers:
-                self._run((await self._timer_listener(function, trigger)).run())
+                self._run(self._timer_listener(function, trigger).run())
 
     def _run(self, listening: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(listening))
+        task = asyncio.create_task(listening)
+        task.add_done_callback(_report_broken)
+        self._tasks.append(task)
 
     def _queue_listener(self, function: Function, name: str, connection: str) -> QueueListener:
         async def handle(body: bytes, metadata: dict[str, Any]) -> Any:
-            argument = queue_argument(function, body, metadata)
+            try:
+                argument = queue_argument(function, body, metadata)
+            except ValueError as error:
+                log.warning("function %r cannot take this message: %s", function.name, error)
+                raise FunctionFailed(str(error)) from error
             return await self._invoker.invoke(function, argument, f"New queue message on '{name}'.")
 
         poison = poison_queue(name)
@@ -188,18 +150,18 @@ class Host:
         self._listeners.append(listener)
         return listener
 
-    async def _timer_listener(self, function: Function, trigger: TimerTrigger) -> TimerListener:
+    def _timer_listener(self, function: Function, trigger: TimerTrigger) -> TimerListener:
         async def handle(timer: dict[str, Any]) -> Any:
             argument = decode("timerTrigger", Datum(json.dumps(timer), "json"))
             return await self._invoker.invoke(function, argument, "Timer fired.")
 
-        container = await self._connections.host_container()
-        host_id = self._host_id()
+        host_id, blob = self._host_id(), self._connections.host_blob
         return TimerListener(
             trigger,
             handle,
-            container.get_blob_client(f"locks/{host_id}/{function.name}.Listener"),
-            container.get_blob_client(f"timers/{host_id}/Host.Functions.{function.name}/status"),
+            self._connections.create_host_container,
+            blob(f"locks/{host_id}/{function.name}.Listener"),
+            blob(f"timers/{host_id}/Host.Functions.{function.name}/status"),
         )
 
     def _host_id(self) -> str:
@@ -227,15 +189,22 @@ class Host:
             await queue.send_message(encoded.decode())
 
     async def stop(self) -> None:
-        """Take no more work, wait a little for what runs, close."""
+        """Take no more work, wait up to ten seconds for what runs, close."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(one.drain(DRAIN_SECONDS) for one in self._listeners))
-        if self._runner:
-            await self._runner.cleanup()
-        self._invoker.close()
+        await asyncio.gather(
+            self._runner.cleanup() if self._runner else asyncio.sleep(0),
+            self._invoker.drain(DRAIN_SECONDS),
+            *(one.drain(DRAIN_SECONDS) for one in self._listeners),
+        )
         await self._connections.close()
+
+
+def _report_broken(task: asyncio.Task[None]) -> None:
+    """A listener ends by being cancelled; any other end is a bug of ours that must not be silent."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a listener broke", exc_info=error)
 
 
 def queue_argument(function: Function, body: bytes, metadata: dict[str, Any]) -> Any:

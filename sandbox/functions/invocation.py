@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -93,6 +94,14 @@ class Context(func.Context):
         return None
 
 
+@dataclass
+class Counts:
+    """How often a function ran, since the host started."""
+
+    succeeded: int = 0
+    failed: int = 0
+
+
 class Invoker:
     """Runs functions: async ones on this loop, sync ones on threads, each within the time limit."""
 
@@ -103,19 +112,37 @@ class Invoker:
         self._timeout = timeout.total_seconds() if timeout else None
         self._send = send
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
+        self._running: set[asyncio.Task[Any]] = set()
+        self.counts: dict[str, Counts] = defaultdict(Counts)
 
     async def invoke(self, function: Function, argument: Any, reason: str) -> Any:
-        """Call a function and send its outputs; answers what it returned. Raises FunctionFailed."""
+        """Call a function and send its outputs; answers what it returned. Raises FunctionFailed.
+
+        A caller that is cancelled meanwhile (a trigger that ends) does not cancel the function: see `drain`.
+        """
+        task = asyncio.create_task(self._invoke(function, argument, reason))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: it is in the log, even if nobody waits for it any more
+
+    async def _invoke(self, function: Function, argument: Any, reason: str) -> Any:
         context = Context(function, self._directory)
         label = f"'Functions.{function.name}' (Id={context.invocation_id}"
         started = time.monotonic()
         log.info("Executing %s, Reason='%s')", label, reason)
         try:
             result = await self._run(function, argument, context)
-        # SystemExit too: whatever a function does, the host and its other functions go on.
-        except (Exception, SystemExit) as error:
+        # SystemExit and its own cancellation too: whatever a function does, the host goes on.
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            self.counts[function.name].failed += 1
             log.exception("Executed %s, Failed, Duration=%dms)", label, _since(started))
             raise FunctionFailed(f"{type(error).__name__}: {error}") from error
+        self.counts[function.name].succeeded += 1
         log.info("Executed %s, Succeeded, Duration=%dms)", label, _since(started))
         return result
 
@@ -144,8 +171,13 @@ class Invoker:
             )
         return result
 
-    def close(self) -> None:
-        """Start no more sync functions; those that run are not waited for."""
+    async def drain(self, seconds: float) -> None:
+        """Wait for what runs, then cancel it; sync functions on threads cannot be."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -3,7 +3,8 @@
 A message is received for ten minutes and its lock renewed every five while the function runs. After
 success it is deleted; after a failure it comes back when `visibilityTimeout` is over, or, on its
 last try, goes to `<queue>-poison`. A message that was received too often already (hosts that died)
-goes there without an invocation, and so does one that cannot be decoded.
+goes there without an invocation, and so does one that cannot be decoded. What fails from a poison
+queue stays there, invisible until its lock ends.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ Handle = Callable[[bytes, dict[str, Any]], Awaitable[Any]]  # body, metadata; ra
 
 
 def poison_queue(name: str) -> str | None:
-    """Where a queue's failed messages go; a poison queue has none, its messages only come back."""
+    """Where a queue's failed messages go; a poison queue has no such place."""
     poison = name + POISON
     return None if name.endswith(POISON) or len(poison) > _LONGEST_NAME else poison
 
@@ -141,9 +142,9 @@ class QueueListener:
                 await self._to_poison(message)
             elif await self._succeeds(message, body):
                 await message.delete()
-            elif self._poison and message.tries >= self._options.max_dequeue_count:
+            elif message.tries >= self._options.max_dequeue_count:
                 await self._to_poison(message)
-            else:
+            elif self._poison:
                 await message.hide(self._options.visibility_timeout)
         except AzureError as error:  # its lock will run out and it will come back
             log.warning("%s: %s", message.label, _line(error))
@@ -175,7 +176,7 @@ class QueueListener:
                 await task
 
     async def _to_poison(self, message: HeldMessage) -> None:
-        """Copy, then delete. A poison queue's own messages stay, invisible until their lock ends."""
+        """Copy, then delete; where there is no poison queue, the message stays."""
         if self._poison is None:
             return
         log.warning("%s goes to %s", message.label, self._poison.queue_name)

@@ -56,10 +56,18 @@ def initial_status(schedule: Schedule, stored: Status | None, now: datetime) -> 
 class TimerListener:
     """Fires one timer while it holds the timer's lease."""
 
-    def __init__(self, trigger: TimerTrigger, handle: Handle, lease: BlobClient, status: BlobClient) -> None:
+    def __init__(
+        self,
+        trigger: TimerTrigger,
+        handle: Handle,
+        create_container: Callable[[], Awaitable[None]],
+        lease: BlobClient,
+        status: BlobClient,
+    ) -> None:
         self._trigger = trigger
         self._schedule = parse_schedule(trigger.schedule)
         self._handle = handle
+        self._create_container = create_container
         self._lease_blob = lease
         self._status_blob = status
 
@@ -82,6 +90,7 @@ class TimerListener:
     async def _acquire(self) -> BlobLeaseClient:
         while True:
             try:
+                await self._create_container()
                 await _create_empty(self._lease_blob)
                 return await self._lease_blob.acquire_lease(LEASE_SECONDS)
             except HttpResponseError as error:

@@ -1,18 +1,27 @@
-"""python -m sandbox.functions --app DIR [--port N] [--settings FILE] [--keys FILE] [--no-timers]"""
+"""python -m sandbox.functions --app DIR [--port N] [--settings FILE] [--keys FILE] [--no-timers]
+
+Writes one line of JSON to the standard output when it is ready, and everything else to the error output:
+`{"url": "http://127.0.0.1:PORT", "keys": "FILE", "functions": ["NAME", …]}`. It ends on SIGTERM or SIGINT
+within about ten seconds, which functions that run are given.
+"""
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 from sandbox.functions.configuration import ConfigurationError, load_local_settings
 from sandbox.functions.host import Arguments, Host
 
-READY = "Functions host ready: "
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -38,7 +47,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.functions", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.functions", description="A local host for an Azure Functions app in Python."
+    )
     add = parser.add_argument
     add("--app", type=Path, required=True, help="folder of function_app.py and host.json")
     add("--port", type=int, default=0, help="default: a free one")
@@ -51,20 +62,47 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(arguments: Arguments, *, end_with_stdin: bool) -> None:
-    stopped = asyncio.Event()
+    stopped, threads, loop = asyncio.Event(), ThreadPoolExecutor(), asyncio.get_running_loop()
+    loop.set_default_executor(threads)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
     if end_with_stdin:
-        asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read).add_done_callback(
-            lambda _: stopped.set()
-        )
+        _watch_stdin(stopped)
     host = Host(arguments, os.environ)
     try:
         url = await host.start()
-        print(f"{READY}{url}", flush=True)
+        ready = {"url": url, "keys": str(arguments.keys), "functions": [f.name for f in host.functions]}
+        print(json.dumps(ready), flush=True)
         await stopped.wait()
     finally:
         await host.stop()
+    threads.shutdown(wait=False, cancel_futures=True)
+    _leave_threads_behind()
+
+
+def _watch_stdin(stopped: asyncio.Event) -> None:
+    """A daemon thread, which no exit waits for; os.read, since it holds no lock of the interpreter's."""
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        loop.call_soon_threadsafe(stopped.set)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _leave_threads_behind() -> None:
+    """End at once if a function's thread still runs: the interpreter would wait for it forever."""
+    deadline = time.monotonic() + 1
+    threads = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    busy = [thread.name for thread in threads if thread.is_alive()]
+    if busy:
+        log.warning("these threads still run and are left behind: %s", ", ".join(busy))
+        logging.shutdown()
+        os._exit(0)
 
 
 def _set_up_logging() -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import sys
+import traceback
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import azure.functions as func
 from azure.functions.decorators.function_app import FunctionRegister
+from azure.functions.meta import get_binding_registry
 
 from sandbox.functions.configuration import ConfigurationError, resolve
 
@@ -57,6 +59,19 @@ class EventGridTrigger:
 Trigger = QueueTrigger | TimerTrigger | HttpTrigger | EventGridTrigger
 
 
+def describe(trigger: Trigger) -> str:
+    """A trigger in a few words, for the list of functions at start."""
+    match trigger:
+        case QueueTrigger(_, queue, _):
+            return f"queue {queue}"
+        case TimerTrigger(_, schedule, _, _):
+            return f"timer {schedule}"
+        case HttpTrigger(_, route, methods, level):
+            return f"http {','.join(sorted(methods)) or 'any method'} {route} ({level})"
+        case EventGridTrigger():
+            return "event grid"
+
+
 @dataclass(frozen=True)
 class QueueOutput:
     """A queue that receives what the function sets on a parameter, or returns."""
@@ -85,7 +100,10 @@ class Function:
 
 def load_functions(app: Path, environment: Mapping[str, str]) -> list[Function]:
     """Import the app in `app` and read its enabled functions. Raises ConfigurationError."""
-    registered = _register(_import(app, environment)).get_functions()
+    try:
+        registered = _register(_import(app, environment)).get_functions()
+    except ValueError as error:  # the library's own checks: a name that is not unique, no trigger
+        raise ConfigurationError(str(error)) from error
     return [
         function
         for function in _read_all(registered, environment)
@@ -103,8 +121,19 @@ def _import(app: Path, environment: Mapping[str, str]) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigurationError(f"{path.name} cannot be imported:\n{_told(error, path)}") from error
     return module
+
+
+def _told(error: Exception, path: Path) -> str:
+    """The traceback from the app's own file on: what led there is the host's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
 
 
 def _register(module: Any) -> FunctionRegister:
@@ -134,6 +163,7 @@ def _read(one: Any, environment: Mapping[str, str]) -> Function:
     bound = {trigger.parameter, *(o.parameter for o in outputs)} - {RETURN}
     if parameters - {CONTEXT} != bound:
         raise ConfigurationError(f"its parameters {sorted(parameters)} are not its bindings {sorted(bound)}")
+    _check_annotation(one.get_trigger().type, hints.get(trigger.parameter))
     return Function(
         name=one.get_function_name(),
         call=call,
@@ -149,6 +179,15 @@ def _signature(call: Callable[..., Any]) -> tuple[dict[str, Any], set[str]]:
         return typing.get_type_hints(call), set(inspect.signature(call).parameters)
     except NameError as error:
         raise ConfigurationError(f"an annotation cannot be resolved: {error}") from error
+
+
+def _check_annotation(kind: str, annotation: Any) -> None:
+    """The library's own converter says which types it can make; text and bytes are always possible."""
+    if annotation in (None, Any, str, bytes):
+        return
+    converter: Any = get_binding_registry().get(kind)  # type: ignore[no-untyped-call]
+    if not isinstance(annotation, type) or not converter.check_input_type_annotation(annotation):
+        raise ConfigurationError(f"a {kind} cannot give its parameter a {annotation}")
 
 
 def _trigger(one: Any, environment: Mapping[str, str]) -> Trigger:

@@ -21,6 +21,7 @@ from sandbox.functions.bindings import (
     QueueOutput,
     QueueTrigger,
     TimerTrigger,
+    describe,
     load_functions,
 )
 from sandbox.functions.configuration import (
@@ -82,9 +83,11 @@ class Host:
             keys,
             self._invoker.invoke,
             self.invoke_by_hand,
+            self._invoker.counts,
         )
         url = await self._listen(app)
         for function in self.functions:
+            log.info("function %s: %s", function.name, describe(function.trigger))
             self._start_trigger(function)
         return url
 

@@ -6,6 +6,7 @@
 It ends with `stop()`, and also when this process dies without saying so.
 """
 
+import json
 import subprocess
 import sys
 import threading
@@ -15,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from sandbox.functions.__main__ import READY
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -89,8 +88,9 @@ def start_functions(
     assert process.stdout is not None
     first = process.stdout.readline().decode()
     guard.cancel()
-    running = RunningFunctions(process, first.removeprefix(READY).strip(), keys, log)
-    if not first.startswith(READY):
+    ready = json.loads(first) if first else {}
+    running = RunningFunctions(process, ready.get("url", ""), keys, log)
+    if not ready:
         running.stop()
         raise FunctionsUnavailable(log.read_text() or f"not ready within {timeout:g} s")
     return running

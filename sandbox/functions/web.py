@@ -3,17 +3,17 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import hdrs, web
 from azure.functions.meta import Datum
 from multidict import CIMultiDict
 
-from sandbox.functions.bindings import EventGridTrigger, Function, HttpTrigger
+from sandbox.functions.bindings import EventGridTrigger, Function, HttpTrigger, describe
 from sandbox.functions.configuration import ConfigurationError
-from sandbox.functions.invocation import FunctionFailed, decode, encode
+from sandbox.functions.invocation import Counts, FunctionFailed, decode, encode
 from sandbox.functions.keys import Keys
 from sandbox.functions.routes import Route, compile_route
 
@@ -50,11 +50,16 @@ def endpoints(functions: Iterable[Function], prefix: str) -> list[Endpoint]:
 
 
 def build_app(
-    functions: list[Function], prefix: str, keys: Keys, invoke: Invoke, by_hand: InvokeByHand
+    functions: list[Function],
+    prefix: str,
+    keys: Keys,
+    invoke: Invoke,
+    by_hand: InvokeByHand,
+    counts: Mapping[str, Counts],
 ) -> web.Application:
     """The host's web application."""
     app = web.Application(client_max_size=LARGEST_BODY)
-    admin = Admin({f.name: f for f in functions}, keys, by_hand)
+    admin = Admin({f.name: f for f in functions}, keys, by_hand, counts)
     webhook = EventGridWebhook(
         {f.name: f for f in functions if isinstance(f.trigger, EventGridTrigger)}, keys, invoke
     )
@@ -105,9 +110,16 @@ class Site:
 class Admin:
     """What the platform serves below /admin, for holders of the master key."""
 
-    def __init__(self, functions: dict[str, Function], keys: Keys, by_hand: InvokeByHand) -> None:
+    def __init__(
+        self,
+        functions: dict[str, Function],
+        keys: Keys,
+        by_hand: InvokeByHand,
+        counts: Mapping[str, Counts],
+    ) -> None:
         self._functions = functions
         self._keys = keys
+        self._counts = counts
         self._by_hand = by_hand
         self._started: set[asyncio.Task[None]] = set()
 
@@ -117,11 +129,13 @@ class Admin:
         return web.json_response({"state": "Running", "version": "4.0.0.0"})
 
     async def list(self, request: web.Request) -> web.Response:
-        """Names and triggers of the functions."""
+        """The functions: name, trigger, how often each succeeded and failed since the start."""
         self._check(request)
-        return web.json_response(
-            [{"name": f.name, "trigger": type(f.trigger).__name__} for f in self._functions.values()]
-        )
+        return web.json_response([self._told(function) for function in self._functions.values()])
+
+    def _told(self, function: Function) -> dict[str, Any]:
+        counts = self._counts.get(function.name, Counts())
+        return {"name": function.name, "trigger": describe(function.trigger), **asdict(counts)}
 
     async def invoke(self, request: web.Request) -> web.Response:
         """Run a function by hand: 202 at once, its outcome is in the log."""

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.arm import errors
+from sandbox.arm.errors import gateway
 from sandbox.arm.options import ArmOptions
 from sandbox.arm.state import Json
 from sandbox.arm.world import Caller, Reply
@@ -48,12 +48,12 @@ def authenticate(headers: Mapping[str, str], base_url: str) -> Caller:
     }
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise errors.NO_TOKEN.error(headers=challenge)
+        raise gateway.NO_TOKEN.error(headers=challenge)
     claims = _claims(token)
     audience = str(claims.get("aud", "")).rstrip("/")
     expired = float(claims.get("exp") or 0) <= time.time()
     if expired or audience not in (base_url, *_CLOUD_AUDIENCES):
-        raise errors.BAD_TOKEN.error(headers=challenge)
+        raise gateway.BAD_TOKEN.error(headers=challenge)
     return Caller(str(claims.get("appid", "")), str(claims.get("oid", "")))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from sandbox.arm import errors
+from sandbox.arm.errors import provider
 from sandbox.arm.ids import LOAD_BALANCER, NIC, same
 from sandbox.arm.state import Json, Store, children
 
@@ -60,7 +60,7 @@ def prefix_of(subnet: Json) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(text)
     except (ValueError, TypeError) as error:
-        raise errors.BAD_VALUE.error(reason=f"addressPrefix of {subnet.get('name')}: {error}") from error
+        raise provider.BAD_VALUE.error(reason=f"addressPrefix of {subnet.get('name')}: {error}") from error
 
 
 def _choose(subnet: Json, wish: Wish, taken: dict[IPv4, str]) -> IPv4:
@@ -74,7 +74,7 @@ def _choose(subnet: Json, wish: Wish, taken: dict[IPv4, str]) -> IPv4:
     for number in range(first, last + 1):
         if IPv4(number) not in taken:
             return IPv4(number)
-    raise errors.SUBNET_FULL.error(subnet=subnet["name"], prefix=network)
+    raise provider.SUBNET_FULL.error(subnet=subnet["name"], prefix=network)
 
 
 def _static(subnet: Json, wish: Wish, taken: dict[IPv4, str]) -> IPv4:
@@ -82,12 +82,14 @@ def _static(subnet: Json, wish: Wish, taken: dict[IPv4, str]) -> IPv4:
     try:
         address = IPv4(wish.static or "")
     except ValueError as error:
-        raise errors.BAD_VALUE.error(reason=f"privateIPAddress {wish.static!r}") from error
+        raise provider.BAD_VALUE.error(reason=f"privateIPAddress {wish.static!r}") from error
     if address not in network:
-        raise errors.IP_NOT_IN_SUBNET.error(address=address, prefix=network)
+        raise provider.IP_NOT_IN_SUBNET.error(address=address, prefix=network)
     offset = int(address) - int(network.network_address)
     if offset < _RESERVED_AT_START or address == network.broadcast_address:
-        raise errors.IP_RESERVED.error(address=address, prefix=network)
+        raise provider.IP_RESERVED.error(address=address, prefix=network)
     if address in taken:
-        raise errors.IP_TAKEN.error(configuration=wish.configuration, address=address, holder=taken[address])
+        raise provider.IP_TAKEN.error(
+            configuration=wish.configuration, address=address, holder=taken[address]
+        )
     return address

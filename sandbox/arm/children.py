@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.arm import errors
 from sandbox.arm.conditions import check_if_match
+from sandbox.arm.errors import gateway, provider
 from sandbox.arm.ids import PLS, VIRTUAL_NETWORK, ResourceId
 from sandbox.arm.kinds import connections, virtual_networks
 from sandbox.arm.kinds.base import Kind
@@ -29,7 +29,7 @@ def serve(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
             return _put_connection(world, call, target)
         case ("DELETE", _) if collection == _CONNECTIONS and target.child:
             return _delete_connection(world, call, target)
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def _get(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
@@ -38,7 +38,7 @@ def _get(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
         return page(world, call, children(parent, target.child_type or ""))
     found = child_of(parent, target.child_type or "", target.child)
     if found is None:
-        raise errors.NO_CHILD.error(id=target)
+        raise provider.NO_CHILD.error(id=target)
     return Reply(200, found, {"ETag": found["etag"]})
 
 
@@ -46,7 +46,7 @@ def _parent(world: World, call: Call, target: ResourceId) -> Json:
     found = world.store.find(str(target.parent))
     if found is None:
         action = "delete" if call.method == "DELETE" else "write"
-        raise errors.NO_PARENT.error(action=action, type=target.full_type, parent=target.parent)
+        raise gateway.NO_PARENT.error(action=action, type=target.full_type, parent=target.parent)
     return found
 
 
@@ -101,7 +101,7 @@ def _put_connection(world: World, call: Call, target: ResourceId) -> Reply:
     pls = _parent(world, call, target)
     connection = child_of(pls, "privateEndpointConnections", target.child or "")
     if connection is None:
-        raise errors.NO_CHILD.error(id=target)
+        raise provider.NO_CHILD.error(id=target)
     check_if_match(call, str(target), connection)
     asked = (call.body.get("properties") or {}).get("privateLinkServiceConnectionState") or {}
     connections.answer(world, pls, connection, asked)

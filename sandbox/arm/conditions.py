@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.arm import errors
+from sandbox.arm.errors import gateway, provider
 from sandbox.arm.ids import ResourceId
 from sandbox.arm.state import Json
 from sandbox.arm.world import Call, World
@@ -21,7 +21,7 @@ def require_group(world: World, target: ResourceId) -> ResourceId:
         return target
     group = world.store.group(target.subscription, target.group)
     if group is None:
-        raise errors.NO_GROUP.error(group=target.group)
+        raise gateway.NO_GROUP.error(group=target.group)
     return ResourceId(
         target.subscription,
         group["name"],
@@ -46,7 +46,7 @@ def check_if_match(call: Call, resource_id: str, existing: Json | None) -> None:
             f"{existing['id'] if existing else resource_id} in NRP data store."
         )
         details = [{"code": "PreconditionFailedEtagMismatch", "message": text}]
-        raise errors.ETAG_MISMATCH.error(details=details)
+        raise provider.ETAG_MISMATCH.error(details=details)
 
 
 def check_tags(tags: Any) -> None:
@@ -54,11 +54,11 @@ def check_tags(tags: Any) -> None:
     if tags is None:
         return
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise errors.BAD_TAGS.error(reason="not a map of strings")
+        raise gateway.BAD_TAGS.error(reason="not a map of strings")
     if len(tags) > MAX_TAGS:
-        raise errors.BAD_TAGS.error(reason=f"{len(tags)} tags, the limit is {MAX_TAGS}")
+        raise gateway.BAD_TAGS.error(reason=f"{len(tags)} tags, the limit is {MAX_TAGS}")
     for name, value in tags.items():
         if len(name) > MAX_TAG_NAME or _FORBIDDEN_IN_TAG_NAMES & set(name):
-            raise errors.BAD_TAGS.error(reason=f"name '{name[:80]}'")
+            raise gateway.BAD_TAGS.error(reason=f"name '{name[:80]}'")
         if len(value) > MAX_TAG_VALUE:
-            raise errors.BAD_TAGS.error(reason=f"value of '{name}' is longer than {MAX_TAG_VALUE}")
+            raise gateway.BAD_TAGS.error(reason=f"value of '{name}' is longer than {MAX_TAG_VALUE}")

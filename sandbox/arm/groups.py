@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sandbox.arm import errors
 from sandbox.arm.conditions import check_tags
+from sandbox.arm.errors import gateway
 from sandbox.arm.ids import RESOURCE_GROUP, ResourceId
 from sandbox.arm.state import Json
 from sandbox.arm.verbs import page
@@ -54,7 +54,7 @@ def serve_group(world: World, call: Call, target: ResourceId) -> Reply:
     if call.method == "PUT":
         return _put(world, call, target, found)
     if found is None:
-        raise errors.NO_GROUP.error(group=name)
+        raise gateway.NO_GROUP.error(group=name)
     match call.method:
         case "GET":
             return Reply(200, found)
@@ -67,7 +67,7 @@ def serve_group(world: World, call: Call, target: ResourceId) -> Reply:
         case "DELETE":
             world.store.discard_group(found["id"])
             return Reply(200)
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def resources(world: World, call: Call, target: ResourceId) -> Reply:
@@ -91,7 +91,7 @@ def resources(world: World, call: Call, target: ResourceId) -> Reply:
 def _put(world: World, call: Call, target: ResourceId, found: Json | None) -> Reply:
     location = str(call.body.get("location") or (found or {}).get("location") or "")
     if not location:
-        raise errors.NO_LOCATION.error()
+        raise gateway.NO_LOCATION.error()
     check_tags(call.body.get("tags"))
     name = found["name"] if found else str(target.group)
     group = make_group(target.subscription, name, location.replace(" ", "").lower(), call.body)

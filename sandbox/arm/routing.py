@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.arm import children, errors, groups, tags, verbs
+from sandbox.arm import children, groups, tags, verbs
 from sandbox.arm.conditions import require_group
-from sandbox.arm.errors import ArmError
+from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.ids import PLS, ResourceId, parse
 from sandbox.arm.kinds import (
     load_balancers,
@@ -38,12 +38,12 @@ _LOCATIONS = "microsoft.network/locations"
 def answer(world: World, call: Call) -> Reply:
     """The reply to one authenticated call; ArmError for a refusal."""
     if not call.api_version:
-        raise errors.NO_API_VERSION.error()
+        raise gateway.NO_API_VERSION.error()
     if call.path.lower().rstrip("/") in ("/subscriptions", "/tenants"):
         return _top(world, call)
     target = parse(call.path)
     if target is None:
-        raise errors.NO_VERB.error(method=call.method, path=call.path)
+        raise gateway.NO_VERB.error(method=call.method, path=call.path)
     _require_subscription(world, target)
     if scope := tags.scope_of(call.path):
         return tags.serve(world, call, scope)
@@ -82,7 +82,7 @@ def _top(world: World, call: Call) -> Reply:
 
 def _require_subscription(world: World, target: ResourceId) -> None:
     if target.subscription.lower() not in (item.lower() for item in world.options.subscriptions):
-        raise errors.NO_SUBSCRIPTION.error(subscription=target.subscription)
+        raise gateway.NO_SUBSCRIPTION.error(subscription=target.subscription)
 
 
 def _below_subscription(world: World, call: Call, target: ResourceId) -> Reply:
@@ -98,7 +98,7 @@ def _below_subscription(world: World, call: Call, target: ResourceId) -> Reply:
             return groups.resources(world, call, require_group(world, target))
         case ("GET", ["providers", namespace]):
             return Reply(200, _provider(world, target, namespace))
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def _provider(world: World, target: ResourceId, namespace: str) -> Json:
@@ -122,7 +122,7 @@ def _resource(world: World, call: Call, target: ResourceId) -> Reply:
     namespace, _, short = (target.type or "").partition("/")
     kind = KINDS.get((target.type or "").lower())
     if kind is None:
-        raise errors.NO_TYPE.error(type=short, namespace=namespace, version=call.api_version)
+        raise gateway.NO_TYPE.error(type=short, namespace=namespace, version=call.api_version)
     if target.child_type is not None:
         return children.serve(world, call, kind, target)
     match call.method:
@@ -136,7 +136,7 @@ def _resource(world: World, call: Call, target: ResourceId) -> Reply:
             return verbs.patch(world, call, kind, target)
         case "DELETE" if target.name and target.group:
             return verbs.delete(world, call, kind, target)
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def _location(world: World, call: Call, target: ResourceId) -> Reply:
@@ -144,7 +144,7 @@ def _location(world: World, call: Call, target: ResourceId) -> Reply:
         case ("GET", "operations" | "operationresults" as noun):
             operation = world.operations.get(target.child or "")
             if operation is None:
-                raise errors.NO_OPERATION.error(operation=target.child)
+                raise provider.NO_OPERATION.error(operation=target.child)
             if noun == "operations":
                 return verbs.operation_status(world, operation)
             return verbs.operation_result(world, operation)
@@ -152,7 +152,7 @@ def _location(world: World, call: Call, target: ResourceId) -> Reply:
             return _visibility(world, call, target)
         case ("GET", "autoapprovedprivatelinkservices"):
             return _auto_approved(world, call, target)
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def _visibility(world: World, call: Call, target: ResourceId) -> Reply:

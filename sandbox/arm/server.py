@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.arm import access, default_world, errors, routing
+from sandbox.arm import access, default_world, routing
 from sandbox.arm.backdoor import PREFIX, BackDoor
-from sandbox.arm.errors import ArmError
+from sandbox.arm.errors import ArmError, gateway
 from sandbox.arm.events import EventGrid
 from sandbox.arm.faults import Fault, Faults
 from sandbox.arm.ids import parse
@@ -182,9 +182,9 @@ async def _body(request: web.Request) -> Json:
     try:
         body = json.loads(text)
     except ValueError as error:
-        raise errors.BAD_BODY.error(reason=error) from error
+        raise gateway.BAD_BODY.error(reason=error) from error
     if not isinstance(body, dict):
-        raise errors.BAD_BODY.error(reason="not an object")
+        raise gateway.BAD_BODY.error(reason="not an object")
     return body
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.arm import errors
 from sandbox.arm.conditions import check_tags
+from sandbox.arm.errors import gateway
 from sandbox.arm.ids import ResourceId, parse
 from sandbox.arm.state import Json
 from sandbox.arm.world import Call, Change, Reply, World
@@ -34,10 +34,10 @@ def serve(world: World, call: Call, scope: str) -> Reply:
 
 def _scope(world: World, scope: str, target: ResourceId | None) -> Json:
     if target is None or target.group is None:
-        raise errors.NO_GROUP.error(group=scope)
+        raise gateway.NO_GROUP.error(group=scope)
     found = world.store.find(scope) if target.name else world.store.group(target.subscription, target.group)
     if found is None:
-        raise errors.NO_RESOURCE.error(type=target.type, name=target.name, group=target.group)
+        raise gateway.NO_RESOURCE.error(type=target.type, name=target.name, group=target.group)
     return found
 
 
@@ -52,7 +52,7 @@ def _changed(call: Call, before: dict[str, str]) -> dict[str, str]:
             return {key: value for key, value in before.items() if key not in sent}
         case ("DELETE", _):
             return {}
-    raise errors.NO_VERB.error(method=call.method, path=call.path)
+    raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def _shown(found: Json) -> Json:

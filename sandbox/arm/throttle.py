@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.arm import errors
+from sandbox.arm.errors import gateway
 from sandbox.arm.options import Bucket, Throttle
 from sandbox.arm.world import Caller
 
@@ -34,7 +34,7 @@ class Buckets:
         level = self._level(kind, subscription.lower(), caller.object_id, bucket)
         if level.tokens < 1:
             seconds = max(1, math.ceil((1 - level.tokens) / bucket.refill))
-            raise errors.THROTTLED.error(
+            raise gateway.THROTTLED.error(
                 headers={"Retry-After": str(seconds)},
                 kind=kind.removesuffix("s"),
                 subscription=subscription,

@@ -6,8 +6,8 @@ import copy
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox.arm import errors
 from sandbox.arm.conditions import check_if_match, check_tags
+from sandbox.arm.errors import gateway
 from sandbox.arm.ids import ResourceId
 from sandbox.arm.kinds.base import Kind, Write
 from sandbox.arm.operations import Operation
@@ -98,7 +98,7 @@ def require(world: World, target: ResourceId) -> Json:
     """The resource, or ResourceNotFound in ARM's words."""
     found = world.store.find(str(target.parent))
     if found is None:
-        raise errors.NO_RESOURCE.error(type=target.type, name=target.name, group=target.group)
+        raise gateway.NO_RESOURCE.error(type=target.type, name=target.name, group=target.group)
     return found
 
 

@@ -7,8 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.arm import errors
-from sandbox.arm.errors import FIDELITY_HEADER
+from sandbox.arm.errors import FIDELITY_HEADER, provider
 from sandbox.arm.ids import ResourceId, top_level
 from sandbox.arm.operations import Ending, Operation, Operations
 from sandbox.arm.options import ArmOptions
@@ -124,7 +123,7 @@ class World:
         """409 while another operation runs on the resource (`below`: or on one of its children)."""
         find = self.operations.running_below if below else self.operations.running
         if operation := find(resource_id):
-            raise errors.BUSY.error(uri=operation.uri)
+            raise provider.BUSY.error(uri=operation.uri)
 
 
 def operation_url(call: Call, subscription: str, location: str, kind: str, operation: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.arm import errors
+from sandbox.arm.errors import gateway, provider
 from sandbox.arm.ids import ResourceId, parse, same
 from sandbox.arm.state import Json
 from sandbox.arm.world import World
@@ -34,7 +34,7 @@ class Write:
         """The body's properties."""
         properties = self.body.get("properties") or {}
         if not isinstance(properties, dict):
-            raise errors.BAD_VALUE.error(reason="'properties' is not an object")
+            raise provider.BAD_VALUE.error(reason="'properties' is not an object")
         return properties
 
 
@@ -92,7 +92,7 @@ def envelope(write: Write, properties: Json, **more: Any) -> Json:
 def check_name(target: ResourceId) -> None:
     """Refuse a name outside 1-80 letters, digits, `-`, `_`, `.`."""
     if not _NAME.fullmatch(target.name or ""):
-        raise errors.BAD_NAME.error(name=target.name)
+        raise provider.BAD_NAME.error(name=target.name)
 
 
 def generated(world: World, write: Write) -> Json:
@@ -119,10 +119,10 @@ def resolve(world: World, by: str, reference: Any, expected: str, path: str) -> 
     wanted = reference.get("id") if isinstance(reference, dict) else None
     parsed = parse(wanted) if isinstance(wanted, str) else None
     if parsed is None or parsed.full_type.lower() != f"microsoft.network/{expected}".lower():
-        raise errors.WRONG_TYPE.error(id=wanted, expected=expected, path=path)
+        raise provider.WRONG_TYPE.error(id=wanted, expected=expected, path=path)
     found = world.store.find(str(wanted))
     if found is None:
-        raise errors.BAD_REFERENCE.error(missing=wanted, resource=by)
+        raise provider.BAD_REFERENCE.error(missing=wanted, resource=by)
     for used in (found, world.store.find(str(parsed.parent)) or found):
         _require_provisioned(used, by)
     return found
@@ -134,17 +134,17 @@ def _require_provisioned(used: Json, by: str) -> None:
         parsed = parse(used["id"])
         noun = (parsed.full_type if parsed else "").rsplit("/", 1)[-1]
         operation = f"Put{noun[:1].upper()}{noun[1:].removesuffix('s')}Operation"
-        raise errors.NOT_PROVISIONED.error(used=used["id"], by=by, state=state, operation=operation)
+        raise provider.NOT_PROVISIONED.error(used=used["id"], by=by, state=state, operation=operation)
 
 
 def _location(write: Write) -> str:
     location = write.body.get("location") or ""
     if not isinstance(location, str) or not location:
-        raise errors.NO_LOCATION.error()
+        raise gateway.NO_LOCATION.error()
     wanted = location.replace(" ", "").lower()
     current = (write.existing or {}).get("location", wanted)
     if current != wanted:
-        raise errors.OTHER_LOCATION.error(
+        raise gateway.OTHER_LOCATION.error(
             name=write.target.name, location=current, group=write.target.group, other=wanted
         )
     return wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.arm import errors
+from sandbox.arm.errors import private_link
 from sandbox.arm.ids import PLS, same
 from sandbox.arm.state import Json
 from sandbox.arm.world import World
@@ -41,7 +41,7 @@ def answer(world: World, pls: Json, connection: Json, asked: Json) -> None:
     """Approve or reject a connection; the endpoint learns of it."""
     status = asked.get("status")
     if status not in _PROVIDER_MAY_SET:
-        raise errors.CONNECTION_STATE.error(status=status, connection=connection["id"])
+        raise private_link.CONNECTION_STATE.error(status=status, connection=connection["id"])
     decided = state(status, str(asked.get("description") or ""))
     connection["properties"]["privateLinkServiceConnectionState"] = decided
     connection["etag"] = world.etag()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.arm import addresses, errors
+from sandbox.arm import addresses
 from sandbox.arm.addresses import Wish
+from sandbox.arm.errors import private_link, provider
 from sandbox.arm.ids import LOAD_BALANCER, same
 from sandbox.arm.kinds import private_link_services
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
@@ -41,7 +42,7 @@ def _desired(world: World, write: Write) -> Json:
 def _child(balancer: Json, collection: str, item: Json) -> Json:
     name = item.get("name")
     if not isinstance(name, str) or not name:
-        raise errors.BAD_VALUE.error(reason=f"an item of '{collection}' has no name")
+        raise provider.BAD_VALUE.error(reason=f"an item of '{collection}' has no name")
     child: Json = {
         "name": name,
         "id": f"{balancer['id']}/{collection}/{name}",
@@ -59,7 +60,7 @@ def _check_removed_frontends(world: World, write: Write, balancer: Json) -> None
     for frontend in children(write.existing or balancer, "frontendIPConfigurations"):
         pls = private_link_services.on_frontend(world, frontend["id"])
         if pls is not None and frontend["id"].lower() not in staying:
-            raise errors.FRONTEND_IN_USE.error(frontend=frontend["id"], pls=pls["id"])
+            raise private_link.FRONTEND_IN_USE.error(frontend=frontend["id"], pls=pls["id"])
 
 
 def _settle_frontend(world: World, balancer: Json, frontend: Json) -> None:
@@ -81,7 +82,9 @@ def _check_public_ip(world: World, balancer: Json, frontend: Json, public_ip: Js
         for user in children(other, "frontendIPConfigurations"):
             used = (user["properties"].get("publicIPAddress") or {}).get("id", "")
             if same(used, public_ip["id"]) and not same(user["id"], frontend["id"]):
-                raise errors.PUBLIC_IP_TAKEN.error(user=frontend["id"], id=public_ip["id"], other=user["id"])
+                raise provider.PUBLIC_IP_TAKEN.error(
+                    user=frontend["id"], id=public_ip["id"], other=user["id"]
+                )
 
 
 def _assign_addresses(world: World, write: Write, balancer: Json) -> None:
@@ -121,14 +124,14 @@ def _link_rules(balancer: Json) -> None:
             asked = [single] if single else properties.get("frontendIPConfigurations")
             for wanted in references(asked):
                 if wanted.lower() not in frontends:
-                    raise errors.BAD_REFERENCE.error(missing=wanted, resource=rule["id"])
+                    raise provider.BAD_REFERENCE.error(missing=wanted, resource=rule["id"])
                 shown = frontends[wanted.lower()]["properties"].setdefault(collection, [])
                 shown.append({"id": rule["id"]})
 
 
 def _refuse_delete(world: World, balancer: Json) -> None:
     for pls in private_link_services.on_load_balancer(world, balancer["id"]):
-        raise errors.LB_HAS_PLS.error(lb=balancer["id"], pls=pls["id"])
+        raise private_link.LB_HAS_PLS.error(lb=balancer["id"], pls=pls["id"])
 
 
 KIND = Kind(LOAD_BALANCER, _desired, write_share=0, delete_share=1 / 3, refuse_delete=_refuse_delete)

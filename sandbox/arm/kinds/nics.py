@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.arm import addresses, errors
+from sandbox.arm import addresses
 from sandbox.arm.addresses import Wish
+from sandbox.arm.errors import provider
 from sandbox.arm.ids import NIC
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
 from sandbox.arm.state import Json
@@ -118,7 +119,7 @@ def _configuration(nic: Json, item: Interface, address: str) -> Json:
 
 def _refuse_managed(_world: World, nic: Json) -> None:
     if owner := owner_of(nic):
-        raise errors.NIC_MANAGED.error(id=nic["id"], owner=owner)
+        raise provider.NIC_MANAGED.error(id=nic["id"], owner=owner)
 
 
 def _desired(world: World, write: Write) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.arm import errors
+from sandbox.arm.errors import private_link
 from sandbox.arm.ids import PLS, PRIVATE_ENDPOINT, parse
 from sandbox.arm.kinds import connections, nics, private_link_services
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
@@ -43,7 +43,7 @@ def _desired(world: World, write: Write) -> Json:
         for item in write.properties.get(side) or ():
             properties[side].append(_connection(world, write, endpoint, side, item))
     if len(properties[_AUTOMATIC]) + len(properties[_MANUAL]) != 1:
-        raise errors.PE_CONNECTION_COUNT.error(pe=write.id)
+        raise private_link.PE_CONNECTION_COUNT.error(pe=write.id)
     nic = nics.managed_or_new(world, endpoint, "privateEndpoint")
     nics.addresses_for(world, nic, _interfaces(endpoint))
     return endpoint
@@ -54,7 +54,7 @@ def _connection(world: World, write: Write, endpoint: Json, side: str, item: Jso
     name = str(item.get("name") or write.target.name)
     message = inner.get("requestMessage") or ""
     if len(message) > MAX_REQUEST_MESSAGE:
-        raise errors.REQUEST_MESSAGE.error(connection=name, count=len(message))
+        raise private_link.REQUEST_MESSAGE.error(connection=name, count=len(message))
     pls = _service(world, write, str(inner.get("privateLinkServiceId") or ""))
     properties: Json = {
         "provisioningState": "Updating",
@@ -80,9 +80,9 @@ def _service(world: World, write: Write, wanted: str) -> Json:
     if parsed is None:
         found = by_alias(world, wanted)
         if found is None:
-            raise errors.BAD_ALIAS.error(alias=wanted)
+            raise private_link.BAD_ALIAS.error(alias=wanted)
         if not private_link_services.visible_to(found, write.target.subscription):
-            raise errors.NOT_VISIBLE.error(pls=wanted, subscription=write.target.subscription)
+            raise private_link.NOT_VISIBLE.error(pls=wanted, subscription=write.target.subscription)
         return found
     reference, path = {"id": wanted}, "properties.privateLinkServiceId"
     return resolve(world, write.id, reference, "privateLinkServices", path)

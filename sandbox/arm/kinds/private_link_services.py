@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.arm import errors
+from sandbox.arm.errors import private_link, provider
 from sandbox.arm.ids import PLS, same, top_level
 from sandbox.arm.kinds import nics
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
@@ -100,7 +100,7 @@ def _frontends(world: World, write: Write, pls: Json) -> list[Json]:
         path = f"properties.{_FRONTENDS}[{index}]"
         resolve(world, write.id, item, "loadBalancers/frontendIPConfigurations", path)
     if len(asked) != 1:
-        raise errors.FRONTEND_COUNT.error(pls=write.id, count=len(asked))
+        raise private_link.FRONTEND_COUNT.error(pls=write.id, count=len(asked))
     frontend = world.store.find(asked[0]["id"]) or {}
     load_balancer = world.store.find(top_level(frontend["id"])) or {}
     _check_load_balancer(world, write, pls, load_balancer)
@@ -111,37 +111,37 @@ def _frontends(world: World, write: Write, pls: Json) -> list[Json]:
 def _check_load_balancer(world: World, write: Write, pls: Json, load_balancer: Json) -> None:
     sku = load_balancer.get("sku", {}).get("name", "Basic")
     if sku != "Standard":
-        raise errors.BASIC_LB.error(pls=write.id, lb=load_balancer["id"], sku=sku)
+        raise private_link.BASIC_LB.error(pls=write.id, lb=load_balancer["id"], sku=sku)
     if load_balancer["location"] != pls["location"]:
-        raise errors.BAD_REFERENCE.error(missing=load_balancer["id"], resource=write.id)
+        raise provider.BAD_REFERENCE.error(missing=load_balancer["id"], resource=write.id)
     others = [
         item for item in on_load_balancer(world, load_balancer["id"]) if not same(item["id"], pls["id"])
     ]
     if len(others) >= MAX_PER_LOAD_BALANCER:
-        raise errors.PLS_PER_LB.error(lb=load_balancer["id"], limit=MAX_PER_LOAD_BALANCER)
+        raise private_link.PLS_PER_LB.error(lb=load_balancer["id"], limit=MAX_PER_LOAD_BALANCER)
 
 
 def _check_frontend(world: World, write: Write, frontend: Json) -> None:
     other = on_frontend(world, frontend["id"])
     if other is not None and not same(other["id"], write.id):
-        raise errors.FRONTEND_HAS_PLS.error(frontend=frontend["id"], other=other["id"])
+        raise private_link.FRONTEND_HAS_PLS.error(frontend=frontend["id"], other=other["id"])
     if frontend["properties"].get("privateIPAddressVersion") == "IPv6":
-        raise errors.FRONTEND_IPV6.error(pls=write.id, where=frontend["id"])
+        raise private_link.FRONTEND_IPV6.error(pls=write.id, where=frontend["id"])
     if frontend["properties"].get("inboundNatRules"):
-        raise errors.FRONTEND_NAT_RULES.error(frontend=frontend["id"])
+        raise private_link.FRONTEND_NAT_RULES.error(frontend=frontend["id"])
 
 
 def _ip_configurations(world: World, write: Write, pls: Json) -> list[Json]:
     asked = write.properties.get("ipConfigurations") or []
     low = MIN_DIRECT_IP_CONFIGURATIONS if write.properties.get("destinationIPAddress") else 1
     if not low <= len(asked) <= MAX_IP_CONFIGURATIONS:
-        raise errors.IP_CONFIG_COUNT.error(pls=write.id, low=low, count=len(asked))
+        raise private_link.IP_CONFIG_COUNT.error(pls=write.id, low=low, count=len(asked))
     found = [_ip_configuration(world, write, pls, index, item) for index, item in enumerate(asked)]
     if len({item["name"].lower() for item in found}) != len(found):
-        raise errors.IP_CONFIG_SHAPE.error(pls=write.id, reason="names are not unique")
+        raise private_link.IP_CONFIG_SHAPE.error(pls=write.id, reason="names are not unique")
     primaries = [item for item in found if item["properties"]["primary"]]
     if len(primaries) > 1:
-        raise errors.IP_CONFIG_SHAPE.error(pls=write.id, reason="more than one is primary")
+        raise private_link.IP_CONFIG_SHAPE.error(pls=write.id, reason="more than one is primary")
     if not primaries:
         found[0]["properties"]["primary"] = True
     _check_addresses(world, pls, found)
@@ -156,7 +156,7 @@ def _ip_configuration(world: World, write: Write, pls: Json, index: int, item: J
     _check_subnet(world, write, pls, subnet)
     version = inner.get("privateIPAddressVersion") or "IPv4"
     if version != "IPv4":
-        raise errors.FRONTEND_IPV6.error(pls=write.id, where=f"IP configuration {name}")
+        raise private_link.FRONTEND_IPV6.error(pls=write.id, where=f"IP configuration {name}")
     method = inner.get("privateIPAllocationMethod") or "Dynamic"
     properties: Json = {"provisioningState": "Updating"}
     if method == "Static":
@@ -176,10 +176,10 @@ def _ip_configuration(world: World, write: Write, pls: Json, index: int, item: J
 
 def _check_subnet(world: World, write: Write, pls: Json, subnet: Json) -> None:
     if subnet["properties"].get("privateLinkServiceNetworkPolicies") != "Disabled":
-        raise errors.POLICIES_ENABLED.error(pls=write.id, subnet=subnet["id"])
+        raise private_link.POLICIES_ENABLED.error(pls=write.id, subnet=subnet["id"])
     network = world.store.find(top_level(subnet["id"])) or {}
     if network.get("location") != pls["location"]:
-        raise errors.BAD_REFERENCE.error(missing=subnet["id"], resource=write.id)
+        raise provider.BAD_REFERENCE.error(missing=subnet["id"], resource=write.id)
 
 
 def _interfaces(configurations: list[Json]) -> list[Interface]:
@@ -201,7 +201,7 @@ def _check_addresses(world: World, pls: Json, configurations: list[Json]) -> Non
     for item in configurations:
         address = item["properties"].get("privateIPAddress")
         if address in dynamic:
-            raise errors.IP_IN_USE.error(address=address, holder=dynamic[address])
+            raise provider.IP_IN_USE.error(address=address, holder=dynamic[address])
     nics.addresses_for(world, nic, _interfaces(configurations))
 
 
@@ -211,19 +211,19 @@ def _check_subscriptions(pls: Json, where: str) -> None:
         return
     listed = (value if isinstance(value, dict) else {}).get("subscriptions")
     if not isinstance(listed, list):
-        raise errors.BAD_VALUE.error(reason=f"'{where}.subscriptions' is not a list")
+        raise provider.BAD_VALUE.error(reason=f"'{where}.subscriptions' is not a list")
     if len(listed) > MAX_SUBSCRIPTIONS:
-        raise errors.SUBSCRIPTION_COUNT.error(pls=pls["id"], where=where, count=len(listed))
+        raise private_link.SUBSCRIPTION_COUNT.error(pls=pls["id"], where=where, count=len(listed))
     for item in listed:
         if item != "*" and not _is_guid(item):
-            raise errors.BAD_SUBSCRIPTION.error(pls=pls["id"], where=where, value=item)
+            raise private_link.BAD_SUBSCRIPTION.error(pls=pls["id"], where=where, value=item)
 
 
 def _check_auto_approval(pls: Json) -> None:
     visible = _listed(pls["properties"].get("visibility"))
     approved = _listed(pls["properties"].get("autoApproval"))
     if "*" not in visible and not set(approved) <= set(visible):
-        raise errors.AUTO_APPROVAL.error(pls=pls["id"])
+        raise private_link.AUTO_APPROVAL.error(pls=pls["id"])
 
 
 def _is_guid(value: Any) -> bool:
@@ -246,7 +246,7 @@ def _refuse_delete(_world: World, pls: Json) -> None:
     count = len(pls["properties"]["privateEndpointConnections"])
     if count:
         plural = "" if count == 1 else "s"
-        raise errors.PLS_HAS_CONNECTIONS.error(pls=pls["id"], count=count, plural=plural)
+        raise private_link.PLS_HAS_CONNECTIONS.error(pls=pls["id"], count=count, plural=plural)
 
 
 def _removed(world: World, pls: Json) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.arm import errors
+from sandbox.arm.errors import provider
 from sandbox.arm.ids import LOAD_BALANCER, PUBLIC_IP, same
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, sent
 from sandbox.arm.state import Json, children
@@ -43,7 +43,7 @@ def _settled(world: World, public_ip: Json) -> None:
 
 def _refuse_delete(world: World, public_ip: Json) -> None:
     if user := user_of(world, public_ip):
-        raise errors.PUBLIC_IP_IN_USE.error(id=public_ip["id"], user=user)
+        raise provider.PUBLIC_IP_IN_USE.error(id=public_ip["id"], user=user)
 
 
 def _view(world: World, public_ip: Json) -> Json:

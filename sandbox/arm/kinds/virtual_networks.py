@@ -6,7 +6,8 @@ import copy
 import ipaddress
 from typing import Any
 
-from sandbox.arm import addresses, errors
+from sandbox.arm import addresses
+from sandbox.arm.errors import private_link, provider
 from sandbox.arm.ids import VIRTUAL_NETWORK
 from sandbox.arm.kinds import private_link_services
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, sent
@@ -49,7 +50,7 @@ def users(world: World, subnet_id: str) -> list[str]:
 def refuse_subnet_delete(world: World, subnet: Json) -> None:
     """Refuse while anything has an address in the subnet."""
     if found := users(world, subnet["id"]):
-        raise errors.SUBNET_IN_USE.error(name=subnet["name"], users=", ".join(found))
+        raise provider.SUBNET_IN_USE.error(name=subnet["name"], users=", ".join(found))
 
 
 def view_subnet(world: World, subnet: Json) -> Json:
@@ -64,26 +65,26 @@ def _check_prefix(world: World, network: Json, subnet: Json) -> None:
     prefix = addresses.prefix_of(subnet)
     space = (network["properties"].get("addressSpace") or {}).get("addressPrefixes") or []
     if not any(prefix.subnet_of(_network(text)) for text in space):
-        raise errors.SUBNET_RANGE.error(name=subnet["name"], vnet=network["name"])
+        raise provider.SUBNET_RANGE.error(name=subnet["name"], vnet=network["name"])
     for other in children(network, "subnets"):
         if other["id"].lower() != subnet["id"].lower() and prefix.overlaps(addresses.prefix_of(other)):
-            raise errors.SUBNET_OVERLAP.error(name=subnet["name"], vnet=network["name"])
+            raise provider.SUBNET_OVERLAP.error(name=subnet["name"], vnet=network["name"])
 
 
 def _check_change(world: World, existing: Json, subnet: Json) -> None:
     enabled = subnet["properties"]["privateLinkServiceNetworkPolicies"] != "Disabled"
     if enabled and private_link_services.in_subnet(world, subnet["id"]):
-        raise errors.POLICIES_IN_USE.error(subnet=subnet["id"])
+        raise private_link.POLICIES_IN_USE.error(subnet=subnet["id"])
     prefix = addresses.prefix_of(subnet)
     if any(address not in prefix for address in addresses.held(world.store, subnet["id"])):
-        raise errors.PREFIX_IN_USE.error(prefix=addresses.prefix_of(existing), name=subnet["name"])
+        raise provider.PREFIX_IN_USE.error(prefix=addresses.prefix_of(existing), name=subnet["name"])
 
 
 def _network(text: Any) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(text)
     except (ValueError, TypeError) as error:
-        raise errors.BAD_VALUE.error(reason=f"address prefix {text!r}") from error
+        raise provider.BAD_VALUE.error(reason=f"address prefix {text!r}") from error
 
 
 def _desired(world: World, write: Write) -> Json:

@@ -1,0 +1,87 @@
+"""Who we are to Azure: the managed identity in Azure, ``az login`` (and its like) on a laptop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from reconciler.adapters.wire import clean
+from reconciler.errors import Denied, RetryLater
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 10
+
+
+class Credential:
+    """A token credential whose failures are this package's own, with one token request at a time.
+
+    Without the lock, sixteen threads that start together ask for a token each.
+    """
+
+    def __init__(self, inner: Any, advice: str) -> None:
+        self._inner, self._advice = inner, advice
+        self._lock = threading.Lock()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token for the scopes. Raises Denied, or RetryLater where the identity service is down."""
+        token: AccessToken = self._ask("get_token", *scopes, **options)
+        return token
+
+    def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
+        """The same, with what else is known of the token."""
+        token: AccessTokenInfo = self._ask("get_token_info", *scopes, options=options)
+        return token
+
+    def close(self) -> None:
+        """Close the connections to the identity service."""
+        self._inner.close()
+
+    def _ask(self, method: str, *scopes: str, **options: Any) -> Any:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+        try:
+            with self._lock:
+                return getattr(self._inner, method)(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise self._failed(error) from error
+        except (AzureError, OSError, ValueError) as error:
+            raise RetryLater(f"The identity service cannot be reached: {clean(str(error))}") from error
+
+    def _failed(self, error: Any) -> Denied | RetryLater:
+        words = clean(str(error.message))
+        response = getattr(error, "response", None)
+        status = getattr(response, "status_code", None) or 0
+        if status == 429 or status >= 500:
+            return RetryLater(f"The identity service is not well ({status}): {words}")
+        return Denied(f"No token for Azure: {words} {self._advice}", code=type(error).__name__)
+
+
+def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = "") -> TokenCredential:
+    """The managed identity where the platform offers one, else what ``DefaultAzureCredential`` finds.
+
+    ``client_id`` names a user-assigned identity. ``authority_host`` is the login endpoint of another
+    cloud; "" leaves it to ``AZURE_AUTHORITY_HOST`` and the public cloud. ``ca_file`` is a PEM file.
+    """
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+    # The SDK's own retries would hold a worker for seconds to minutes; the queue brings us back.
+    options: dict[str, Any] = {
+        "retry_total": 0,
+        "connection_timeout": _CONNECT_SECONDS,
+        "read_timeout": _READ_SECONDS,
+    }
+    if ca_file:
+        options["connection_verify"] = ca_file
+    if os.environ.get("IDENTITY_ENDPOINT"):
+        # Not the chain: it would go on to tools that are not there and hide this one's reason.
+        inner: Any = ManagedIdentityCredential(client_id=client_id or None, **options)
+        return Credential(inner, "Is the managed identity switched on, and AZURE_CLIENT_ID its client id?")
+    if authority_host:
+        options["authority"] = authority_host
+    if client_id:
+        options["managed_identity_client_id"] = client_id
+    return Credential(DefaultAzureCredential(**options), "On a laptop, sign in with: az login")

@@ -24,6 +24,8 @@ from sandbox.kubernetes.store import Entry, Store, encode
 from sandbox.kubernetes.watching import Selection, Watches, WatchOptions
 
 Json = dict[str, Any]
+# Who called: the request log asks for it.
+USER = web.RequestKey("user", str)
 PUBLIC_PATHS = ("healthz", "livez", "readyz", "version")
 
 
@@ -94,7 +96,7 @@ class Api:
             return web.Response(text="ok")
         if path not in PUBLIC_PATHS:
             role = authenticate(request.headers.get("Authorization", ""), self._settings.roles)
-            request["user"] = role.user
+            request[USER] = role.user
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
         if path == reviews.PATH and request.method == "POST":

@@ -8,13 +8,14 @@ import time
 
 from aiohttp import web
 
-from sandbox.kubernetes.api import Api, error_response, json_response
+from sandbox.kubernetes.api import USER, Api, error_response, json_response
 from sandbox.kubernetes.backdoor import BackDoor
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.faults import Fault, Faults, Request, RequestLog, half_list
 
 BODY_LIMIT = 3 * 1024 * 1024
 FOREVER = 3600.0
+LOG = web.RequestKey("log", RequestLog)
 GARBAGE = '{"kind":"ServiceList","apiVersion":"v1","items":[{"metadata":'
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Server:
         return app
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        request["log"] = self._requests
+        request[LOG] = self._requests
         fault = self._faults.take(request.method, request.path_qs)
         if fault is None:
             return await self._answer(request)
@@ -78,7 +79,7 @@ class Server:
 
     def _reset(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         self._requests.add(_line(request, 0))
-        request["log"] = None
+        del request[LOG]
         if request.transport is not None:
             request.transport.abort()
         return response
@@ -100,11 +101,11 @@ def _failure(fault: Fault) -> ApiError:
 
 
 def _line(request: web.Request, status: int) -> Request:
-    return Request(request.method, request.path_qs, time.time(), status, request.get("user", ""))
+    return Request(request.method, request.path_qs, time.time(), status, request.get(USER, ""))
 
 
 async def log_answer(request: web.Request, response: web.StreamResponse) -> None:
     """Logged when the headers go out, so that a watch is in the log while it lasts."""
-    log = request.get("log")
-    if isinstance(log, RequestLog):
+    log = request.get(LOG)
+    if log is not None:
         log.add(_line(request, response.status))

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.arm import fidelity
 from sandbox.arm.errors import gateway
 from sandbox.arm.options import ArmOptions
 from sandbox.arm.state import Json
@@ -65,11 +66,11 @@ def managed_identity(
     if header != options.identity_header:
         message = "The X-IDENTITY-HEADER header is missing or wrong."
         body = {"statusCode": 403 if header else 401, "message": message}
-        return Reply(403 if header else 401, body, guess=True)
+        return Reply(403 if header else 401, body, guess=fidelity.IDENTITY_REFUSED)
     resource = query.get("resource", "")
     if not resource or not query.get("api-version"):
         message = "resource and api-version are required."
-        return Reply(400, {"statusCode": 400, "message": message}, guess=True)
+        return Reply(400, {"statusCode": 400, "message": message}, guess=fidelity.IDENTITY_REFUSED)
     client_id = query.get("client_id") or SYSTEM_ASSIGNED
     token, ends = issue(options, resource, client_id, base_url)
     body = {

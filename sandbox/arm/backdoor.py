@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from typing import Any
 
 from sandbox.arm import default_world
@@ -20,7 +21,7 @@ PREFIX = "/_sandbox/"
 class BackDoor:
     """State dump, raw edits, forced removals, faults, and the logs of requests and events."""
 
-    def __init__(self, world: World, faults: Faults, events: EventGrid, log: list[Json]) -> None:
+    def __init__(self, world: World, faults: Faults, events: EventGrid, log: deque[Json]) -> None:
         self._world, self._faults, self._events, self._log = world, faults, events, log
 
     def serve(self, method: str, path: str, query: dict[str, str], body: Json) -> Reply:

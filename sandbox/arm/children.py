@@ -1,17 +1,19 @@
-"""Children: subnets and private endpoint connections can be written, all others are read through their parent."""
+"""Children: subnets, connections and backend pools can be written, all others are read through their parent."""
 
 from __future__ import annotations
 
+from sandbox.arm import fidelity
 from sandbox.arm.conditions import check_if_match
 from sandbox.arm.errors import gateway, provider
-from sandbox.arm.ids import PLS, VIRTUAL_NETWORK, ResourceId
+from sandbox.arm.ids import LOAD_BALANCER, PLS, VIRTUAL_NETWORK, ResourceId
 from sandbox.arm.kinds import connections, virtual_networks
-from sandbox.arm.kinds.base import Kind
-from sandbox.arm.state import Json, child_of, children
+from sandbox.arm.kinds.base import Kind, Write
+from sandbox.arm.state import Json, child_of, children, stamp, with_child
 from sandbox.arm.verbs import page, publish, require, unchanged
 from sandbox.arm.world import Call, Reply, World, operation_headers
 
 _SUBNETS = f"{VIRTUAL_NETWORK}/subnets".lower()
+_POOLS = f"{LOAD_BALANCER}/backendAddressPools".lower()
 _CONNECTIONS = f"{PLS}/privateEndpointConnections".lower()
 
 
@@ -29,6 +31,8 @@ def serve(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
             return _put_connection(world, call, target)
         case ("DELETE", _) if collection == _CONNECTIONS and target.child:
             return _delete_connection(world, call, target)
+        case ("PUT" | "DELETE", _) if collection == _POOLS and target.child:
+            return _write_pool(world, call, kind, target)
     raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
@@ -61,8 +65,7 @@ def _put_subnet(world: World, call: Call, target: ResourceId) -> Reply:
         shown = virtual_networks.view_subnet(world, existing)
         return Reply(200, shown, operation_headers(world, call, operation))
     subnet["etag"] = network["etag"] = world.etag()
-    others = [item for item in children(network, "subnets") if item is not existing]
-    network["properties"]["subnets"] = [*others, subnet]
+    network["properties"]["subnets"] = with_child(children(network, "subnets"), subnet)
 
     def finish() -> None:
         subnet["properties"]["provisioningState"] = call.ending.provisioning_state
@@ -124,4 +127,28 @@ def _delete_connection(world: World, call: Call, target: ResourceId) -> Reply:
         publish(world, call, target, True)
 
     operation = world.begin(call, target, share=1 / 3, finish=finish)
-    return Reply(202, None, operation_headers(world, call, operation), guess=True)
+    return Reply(202, None, operation_headers(world, call, operation), guess=fidelity.CONNECTION_DELETE)
+
+
+def _write_pool(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
+    """A backend pool is written as part of its load balancer, at once."""
+    balancer, name = _parent(world, call, target), target.child or ""
+    pools = children(balancer, "backendAddressPools")
+    existing = child_of(balancer, "backendAddressPools", name)
+    if call.method == "DELETE" and existing is None:
+        return Reply(204)
+    check_if_match(call, str(target), existing)
+    world.refuse_while_busy(balancer["id"])
+    if call.method == "DELETE":
+        left = [item for item in pools if item is not existing]
+    else:
+        left = with_child(pools, {"name": name, "properties": call.body.get("properties") or {}})
+    body = {**balancer, "properties": {**balancer["properties"], "backendAddressPools": left}}
+    written = kind.desired(world, Write(target.parent, body, balancer))
+    stamp(written, world.etag(), "Succeeded")
+    world.store.save(written)
+    operation = world.begin(call, target, share=0, finish=lambda: publish(world, call, target, True))
+    status = {"DELETE": 202}.get(call.method, 200 if existing else 201)
+    shown = child_of(written, "backendAddressPools", name)
+    headers = operation_headers(world, call, operation)
+    return Reply(status, shown, headers, guess=fidelity.BACKEND_POOL)

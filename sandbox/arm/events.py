@@ -7,19 +7,22 @@ import datetime as dt
 import random
 import sys
 import uuid
+from collections import deque
 from collections.abc import Callable
 
-from sandbox.arm.ids import parse
+from sandbox.arm.ids import parse, same
 from sandbox.arm.options import ArmOptions, EventSink
 from sandbox.arm.state import Json
 from sandbox.arm.world import Change
 
+_ENDS = {"Succeeded": "Success", "Failed": "Failure", "Canceled": "Cancel"}
+_KEPT = 10_000
 _CLAIM_OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
 def event_grid_event(options: ArmOptions, change: Change, at: dt.datetime) -> Json:
     """The event in Event Grid's own schema, as a system topic of the subscription sends it."""
-    scope = f"/subscriptions/{_subscription(change, options)}"
+    scope = _scope(change)
     return {
         "subject": change.resource_id,
         "eventType": _event_type(change),
@@ -53,7 +56,7 @@ class EventGrid:
         self._random = random.Random(options.events.seed)
         self._sinks: list[EventSink] = [options.on_event] if options.on_event else []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.published: list[Json] = []
+        self.published: deque[Json] = deque(maxlen=_KEPT)
 
     def subscribe(self, sink: EventSink) -> Callable[[], None]:
         """Deliver from now on to `sink` too; call the result to end that."""
@@ -61,7 +64,9 @@ class EventGrid:
         return lambda: self._sinks.remove(sink)
 
     def publish(self, change: Change) -> None:
-        """Make the event of a change and hand it to every sink."""
+        """Make the event of a change and hand it to every sink; the topic is one subscription's."""
+        if not same(f"/subscriptions/{self._options.subscription}", _scope(change)):
+            return
         event = event_grid_event(self._options, change, dt.datetime.now(dt.UTC))
         if self._options.events.schema == "cloudevents":
             event = cloud_event(event)
@@ -100,7 +105,7 @@ async def _deliver(sink: EventSink, event: Json, seconds: float) -> None:
 
 def _event_type(change: Change) -> str:
     noun = "Delete" if change.action.endswith("/delete") else "Write"
-    return f"Microsoft.Resources.Resource{noun}{'Success' if change.succeeded else 'Failure'}"
+    return f"Microsoft.Resources.Resource{noun}{_ENDS[change.status]}"
 
 
 def _data(options: ArmOptions, change: Change, scope: str, at: dt.datetime) -> Json:
@@ -131,7 +136,7 @@ def _data(options: ArmOptions, change: Change, scope: str, at: dt.datetime) -> J
         "resourceProvider": change.action.split("/", 1)[0],
         "resourceUri": change.resource_id,
         "operationName": change.action,
-        "status": "Succeeded" if change.succeeded else "Failed",
+        "status": change.status,
         "subscriptionId": scope.rsplit("/", 1)[1],
         "tenantId": options.tenant,
     }
@@ -152,9 +157,9 @@ def _claims(options: ArmOptions, change: Change, at: dt.datetime) -> Json:
     }
 
 
-def _subscription(change: Change, options: ArmOptions) -> str:
+def _scope(change: Change) -> str:
     parsed = parse(change.resource_id)
-    return parsed.subscription if parsed else options.subscription
+    return f"/subscriptions/{parsed.subscription if parsed else ''}"
 
 
 def _time(at: dt.datetime) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from sandbox.arm import fidelity
 from sandbox.arm.conditions import check_tags
 from sandbox.arm.errors import gateway
 from sandbox.arm.ids import RESOURCE_GROUP, ResourceId
 from sandbox.arm.state import Json
-from sandbox.arm.verbs import page
+from sandbox.arm.verbs import page, publish
 from sandbox.arm.world import Call, Reply, World
 
 
@@ -66,17 +67,19 @@ def serve_group(world: World, call: Call, target: ResourceId) -> Reply:
             return Reply(200, found)
         case "DELETE":
             world.store.discard_group(found["id"])
-            return Reply(200)
+            publish(world, call, target, True)
+            return Reply(200, guess=fidelity.GROUP_DELETE)
     raise gateway.NO_VERB.error(method=call.method, path=call.path)
 
 
 def resources(world: World, call: Call, target: ResourceId) -> Reply:
-    """All resources of a subscription or group, narrowed by `resourceType eq '…'` and `name eq '…'`."""
-    prefix = str(ResourceId(target.subscription, target.group)).lower() + "/"
+    """All resources of a subscription or group, narrowed by `resourceType`, `resourceGroup` and `name eq '…'`."""
     wanted = {
         key.lower(): value.lower()
         for key, value in re.findall(r"(\w+) eq '([^']*)'", call.query.get("$filter", ""))
     }
+    group = target.group or wanted.get("resourcegroup")
+    prefix = str(ResourceId(target.subscription, group)).lower() + "/"
     shown = ("id", "name", "type", "location", "tags")
     found: list[Json] = [
         {key: value for key, value in item.items() if key in shown}
@@ -96,4 +99,5 @@ def _put(world: World, call: Call, target: ResourceId, found: Json | None) -> Re
     name = found["name"] if found else str(target.group)
     group = make_group(target.subscription, name, location.replace(" ", "").lower(), call.body)
     world.store.save_group(group)
+    publish(world, call, target, found is not None)
     return Reply(200 if found else 201, group)

@@ -13,6 +13,7 @@ NIC = f"{NETWORK}/networkInterfaces"
 PRIVATE_ENDPOINT = f"{NETWORK}/privateEndpoints"
 MANAGED_CLUSTER = "Microsoft.ContainerService/managedClusters"
 RESOURCE_GROUP = "Microsoft.Resources/resourceGroups"
+RESOURCE_GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
 
 TYPES = {
     kind.lower(): kind
@@ -63,7 +64,7 @@ class ResourceId:
     @property
     def full_type(self) -> str:
         """`Microsoft.Network/virtualNetworks/subnets`: the type as actions spell it."""
-        return "/".join(part for part in (self.type, self.child_type) if part)
+        return "/".join(part for part in (self.type or RESOURCE_GROUP_ACTION, self.child_type) if part)
 
     def __str__(self) -> str:
         text = f"/subscriptions/{self.subscription}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.arm import children, groups, tags, verbs
+from sandbox.arm import children, fidelity, groups, tags, verbs
 from sandbox.arm.conditions import require_group
 from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.ids import PLS, ResourceId, parse
@@ -158,7 +158,7 @@ def _location(world: World, call: Call, target: ResourceId) -> Reply:
 def _visibility(world: World, call: Call, target: ResourceId) -> Reply:
     pls = private_endpoints.by_alias(world, str(call.body.get("privateLinkServiceAlias") or ""))
     visible = pls is not None and private_link_services.visible_to(pls, target.subscription)
-    return Reply(200, {"visible": visible}, guess=True)
+    return Reply(200, {"visible": visible}, guess=fidelity.VISIBILITY_CHECK)
 
 
 def _auto_approved(world: World, call: Call, target: ResourceId) -> Reply:
@@ -168,4 +168,4 @@ def _auto_approved(world: World, call: Call, target: ResourceId) -> Reply:
         if private_link_services.approves(pls, target.subscription)
     ]
     reply = verbs.page(world, call, found)
-    return Reply(reply.status, reply.body, reply.headers, guess=True)
+    return Reply(reply.status, reply.body, reply.headers, guess=fidelity.AUTO_APPROVED)

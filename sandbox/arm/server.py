@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,7 @@ from aiohttp import web
 
 from sandbox.arm import access, default_world, routing
 from sandbox.arm.backdoor import PREFIX, BackDoor
-from sandbox.arm.errors import ArmError, gateway
+from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.events import EventGrid
 from sandbox.arm.faults import Fault, Faults
 from sandbox.arm.ids import parse
@@ -25,6 +27,7 @@ from sandbox.arm.world import Call, Reply, World
 from sandbox.tls import Authority
 
 _BODY_LIMIT = 4 * 1024 * 1024
+_LOGGED = 20_000
 _STANDARD_HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -77,7 +80,7 @@ class _App:
         self.options = options
         self.events = EventGrid(options)
         self.world = World(options, self.events.publish)
-        self._faults, self._log = Faults(), list[Json]()
+        self._faults, self._log = Faults(), deque[Json](maxlen=_LOGGED)
         self._buckets = Buckets(options.throttle, time.monotonic) if options.throttle else None
         self._backdoor = BackDoor(self.world, self._faults, self.events, self._log)
         if options.default_world:
@@ -155,6 +158,9 @@ class _App:
         except ArmError as error:
             routing.refused(self.world, call, error)
             raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            traceback.print_exc()
+            raise provider.CRASH.error(reason=repr(error)) from error
 
     async def _open(self, request: web.Request, base_url: str) -> Reply | None:
         """What needs no token: metadata, OAuth, managed identity. None: this is ARM's own."""

@@ -87,6 +87,15 @@ def children(resource: Json, collection: str) -> list[Json]:
     return []
 
 
+def with_child(items: list[Json], child: Json) -> list[Json]:
+    """The items with `child` in the place of its namesake, or at the end."""
+    names = [str(item["name"]).lower() for item in items]
+    if child["name"].lower() not in names:
+        return [*items, child]
+    at = names.index(child["name"].lower())
+    return [*items[:at], child, *items[at + 1 :]]
+
+
 def own_children(resource: Json) -> Iterator[Json]:
     """All children that live inside `resource` (references to other resources are not)."""
     prefix = resource["id"].lower() + "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.arm import fidelity
 from sandbox.arm.conditions import check_tags
 from sandbox.arm.errors import gateway
 from sandbox.arm.ids import ResourceId, parse
@@ -29,7 +30,7 @@ def serve(world: World, call: Call, scope: str) -> Reply:
     if "etag" in found:
         found["etag"] = world.etag()
     _publish(world, call, found)
-    return Reply(200, None if call.method == "DELETE" else _shown(found), guess=True)
+    return Reply(200, None if call.method == "DELETE" else _shown(found), guess=fidelity.TAGS)
 
 
 def _scope(world: World, scope: str, target: ResourceId | None) -> Json:
@@ -71,7 +72,7 @@ def _publish(world: World, call: Call, found: Json) -> None:
             f"{found['id']}/providers/Microsoft.Resources/tags/default",
             f"Microsoft.Resources/tags/{noun}",
             call.method,
-            True,
+            "Succeeded",
             call.caller,
             f"{call.base_url}{call.path}?api-version={call.api_version}",
             True,

@@ -6,8 +6,9 @@ import copy
 from typing import Any
 from urllib.parse import urlencode
 
+from sandbox.arm import fidelity
 from sandbox.arm.conditions import check_if_match, check_tags
-from sandbox.arm.errors import gateway
+from sandbox.arm.errors import gateway, provider
 from sandbox.arm.ids import ResourceId
 from sandbox.arm.kinds.base import Kind, Write
 from sandbox.arm.operations import Operation
@@ -18,7 +19,7 @@ from sandbox.arm.world import Call, Change, Reply, World, operation_headers
 def get(world: World, _call: Call, kind: Kind, target: ResourceId) -> Reply:
     """200 with an ETag header, or ResourceNotFound."""
     found = require(world, target)
-    return Reply(200, kind.view(world, found), {"ETag": found["etag"]}, guess=kind.guessed_view(found))
+    return Reply(200, kind.view(world, found), {"ETag": found["etag"]}, guess=kind.guessed(found))
 
 
 def listing(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
@@ -30,12 +31,18 @@ def listing(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
 def page(world: World, call: Call, items: list[Json]) -> Reply:
     """`{"value": […], "nextLink"?}`: split when a page size is set."""
     size = world.options.page_size or max(len(items), 1)
-    start = int(call.query.get("$skipToken", "0"))
+    start = _start(call.query.get("$skipToken", "0"))
     body: Json = {"value": items[start : start + size]}
     if start + size < len(items):
         query = urlencode({**call.query, "$skipToken": str(start + size)})
         body["nextLink"] = f"{call.base_url}{call.path}?{query}"
     return Reply(200, body)
+
+
+def _start(token: str) -> int:
+    if not token.isdecimal():
+        raise provider.BAD_VALUE.error(reason=f"$skipToken {token!r}")
+    return int(token)
 
 
 def put(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
@@ -110,7 +117,7 @@ def publish(world: World, call: Call, target: ResourceId, existed: bool) -> None
             str(target),
             f"{target.full_type}/{noun}",
             call.method,
-            call.ending.status == "Succeeded",
+            call.ending.status,
             call.caller,
             f"{call.base_url}{call.path}?api-version={call.api_version}",
             existed,
@@ -159,11 +166,11 @@ def operation_status(world: World, operation: Operation) -> Reply:
 def operation_result(world: World, operation: Operation) -> Reply:
     """202 while running; then 204 for a DELETE, or 200 with the resource."""
     if operation.status == "InProgress":
-        return Reply(202, None, _retry(world, operation), guess=True)
+        return Reply(202, None, _retry(world, operation), guess=fidelity.OPERATION_RESULT)
     found = world.store.find(operation.resource_id)
     if operation.method == "DELETE" or found is None:
-        return Reply(204, guess=True)
-    return Reply(200, copy.deepcopy(found), guess=True)
+        return Reply(204, guess=fidelity.OPERATION_RESULT)
+    return Reply(200, copy.deepcopy(found), guess=fidelity.OPERATION_RESULT)
 
 
 def _retry(world: World, operation: Operation) -> dict[str, str]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sandbox.arm.errors import FIDELITY_HEADER, provider
+from sandbox.arm.fidelity import Guess
 from sandbox.arm.ids import ResourceId, top_level
-from sandbox.arm.operations import Ending, Operation, Operations
+from sandbox.arm.operations import Ending, Operation, Operations, Status
 from sandbox.arm.options import ArmOptions
 from sandbox.arm.state import Json, Store
 
@@ -43,12 +44,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `guess` marks one that nobody has shown us ARM giving."""
+    """One answer; `guess` marks what nobody has shown us ARM giving."""
 
     status: int
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    guess: bool = False
+    guess: Guess | None = None
 
     def all_headers(self) -> dict[str, str]:
         """The headers with the mark of a guess."""
@@ -63,7 +64,7 @@ class Change:
     resource_id: str
     action: str
     method: str
-    succeeded: bool
+    status: Status
     caller: Caller
     url: str
     existed: bool
@@ -93,9 +94,11 @@ class World:
         self.link_identifiers += 1
         return str(self.link_identifiers)
 
-    def next_public_ip(self) -> str:
+    def next_public_ip(self, version: str) -> str:
         """A public address that nobody has."""
         self.public_ips += 1
+        if version == "IPv6":
+            return f"2603:1030::{self.public_ips:x}"
         high, low = divmod(self.public_ips, 250)
         return f"20.51.{high}.{low + 1}"
 

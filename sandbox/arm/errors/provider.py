@@ -16,6 +16,13 @@ NO_CHILD = Situation(
     "Resource {id} not found.",
     "REC",
 )
+CRASH = Situation(
+    "a body of a shape that the simulator did not expect (its trace goes to stderr)",
+    500,
+    "InternalServerError",
+    "The simulator failed: {reason}.",
+    "UNV",
+)
 ETAG_MISMATCH = Situation(
     "If-Match does not match",
     412,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.arm.errors import gateway, provider
+from sandbox.arm.fidelity import Guess
 from sandbox.arm.ids import ResourceId, parse, same
 from sandbox.arm.state import Json
 from sandbox.arm.world import World
@@ -42,6 +43,10 @@ def _nothing(_world: World, _resource: Json) -> None:
     return None
 
 
+def _nothing_guessed(_resource: Json) -> Guess | None:
+    return None
+
+
 def _as_stored(_world: World, resource: Json) -> Json:
     return resource
 
@@ -52,7 +57,7 @@ class Kind:
 
     desired: body → resource, or a refusal. accepted: what an accepted PUT entails at once. settled: what its
     success entails. refuse_delete: raises while others hold it. removed: what its end entails.
-    view: the resource as a GET shows it.
+    view: the resource as a GET shows it. guessed: what about that is a guess.
     """
 
     type: str
@@ -66,7 +71,7 @@ class Kind:
     view: Callable[[World, Json], Json] = _as_stored
     notifies: bool = False
     patchable: bool = True
-    guessed_view: Callable[[Json], bool] = lambda _resource: False
+    guessed: Callable[[Json], Guess | None] = _nothing_guessed
 
 
 def envelope(write: Write, properties: Json, **more: Any) -> Json:

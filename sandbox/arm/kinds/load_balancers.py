@@ -94,7 +94,9 @@ def _assign_addresses(world: World, write: Write, balancer: Json) -> None:
     }
     by_subnet: dict[str, list[Json]] = {}
     for frontend in children(balancer, "frontendIPConfigurations"):
-        if subnet := frontend["properties"].get("subnet"):
+        subnet = frontend["properties"].get("subnet")
+        # Subnets are IPv4 here: an IPv6 frontend exists, without an address.
+        if subnet and frontend["properties"].get("privateIPAddressVersion") != "IPv6":
             by_subnet.setdefault(subnet["id"], []).append(frontend)
     for subnet_id, members in by_subnet.items():
         wishes = [_wish(item, before.get(item["id"].lower())) for item in members]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.arm import addresses
+from sandbox.arm import addresses, fidelity
 from sandbox.arm.addresses import Wish
 from sandbox.arm.errors import provider
 from sandbox.arm.ids import NIC
@@ -151,5 +151,5 @@ KIND = Kind(
     write_share=0,
     delete_share=1 / 3,
     refuse_delete=_refuse_managed,
-    guessed_view=lambda nic: owner_of(nic) is not None,
+    guessed=lambda nic: fidelity.MANAGED_NIC if owner_of(nic) else None,
 )

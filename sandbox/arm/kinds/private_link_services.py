@@ -15,7 +15,7 @@ from sandbox.arm.world import World
 
 MAX_PER_LOAD_BALANCER = 8
 MAX_IP_CONFIGURATIONS = 8
-MIN_DIRECT_IP_CONFIGURATIONS = 2
+MIN_DIRECT_IP_CONFIGURATIONS = 3
 MAX_SUBSCRIPTIONS = 100
 _READ_ONLY = ("alias", "networkInterfaces", "privateEndpointConnections")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -125,10 +125,17 @@ def _check_frontend(world: World, write: Write, frontend: Json) -> None:
     other = on_frontend(world, frontend["id"])
     if other is not None and not same(other["id"], write.id):
         raise private_link.FRONTEND_HAS_PLS.error(frontend=frontend["id"], other=other["id"])
-    if frontend["properties"].get("privateIPAddressVersion") == "IPv6":
+    if _is_ipv6(world, frontend):
         raise private_link.FRONTEND_IPV6.error(pls=write.id, where=frontend["id"])
     if frontend["properties"].get("inboundNatRules"):
         raise private_link.FRONTEND_NAT_RULES.error(frontend=frontend["id"])
+
+
+def _is_ipv6(world: World, frontend: Json) -> bool:
+    properties = frontend["properties"]
+    public = world.store.find((properties.get("publicIPAddress") or {}).get("id", "")) or {"properties": {}}
+    versions = (properties.get("privateIPAddressVersion"), public["properties"].get("publicIPAddressVersion"))
+    return "IPv6" in versions
 
 
 def _ip_configurations(world: World, write: Write, pls: Json) -> list[Json]:

@@ -37,8 +37,9 @@ def _desired(world: World, write: Write) -> Json:
 
 
 def _settled(world: World, public_ip: Json) -> None:
-    if "ipAddress" not in public_ip["properties"]:
-        public_ip["properties"]["ipAddress"] = world.next_public_ip()
+    properties = public_ip["properties"]
+    if "ipAddress" not in properties:
+        properties["ipAddress"] = world.next_public_ip(properties["publicIPAddressVersion"])
 
 
 def _refuse_delete(world: World, public_ip: Json) -> None:

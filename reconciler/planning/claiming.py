@@ -61,7 +61,7 @@ def decide(draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Fr
         draft.moved.add(arm_ids.key(pls_id))
         draft.managed += 1
         _move(draft, elect, goal, seen, row)
-    elif not guards.backed_off(draft, goal, row, (), elect.service.key):
+    elif not guards.backed_off(draft, guards.target_of(goal), row, (), elect.service.key):
         puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
 
 
@@ -104,7 +104,7 @@ def _move(
     if waiting.in_transit(draft, seen, elect.service.key):
         return
     changes = differences(goal, seen)
-    if not guards.backed_off(draft, goal, row, changes, elect.service.key):
+    if not guards.backed_off(draft, guards.target_of(goal), row, changes, elect.service.key):
         puts.put(draft, elect, goal, update_body(goal, seen), Reason.MOVE, changes, created=False)
 
 

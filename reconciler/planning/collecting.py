@@ -132,7 +132,6 @@ def collect(draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], re
     ]
     if first:
         draft.delete(first, [last], proofs)
-        draft.look_again(draft.observed.now + timedelta(seconds=2))
     else:
         draft.delete([last], [], proofs)
 

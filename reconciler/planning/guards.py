@@ -6,7 +6,7 @@ to look again.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler import arm_ids
@@ -43,11 +43,30 @@ def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str)
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a PUT is about: the PLS, its frontend, and a hash of what would be written."""
+
+    pls_id: str
+    frontend_id: str
+    content_hash: str
+
+    @property
+    def name(self) -> str:
+        """The PLS's name."""
+        return arm_ids.last_name(self.pls_id)
+
+
+def target_of(goal: Desired) -> Target:
+    """The target of a PUT of the whole desired state."""
+    return Target(goal.pls_id, goal.frontend_id, content_hash(goal))
+
+
 def backed_off(
-    draft: Draft, goal: Desired, row: Ownership | None, changes: tuple[Change, ...], service: str
+    draft: Draft, goal: Target, row: Ownership | None, changes: tuple[Change, ...], service: str
 ) -> bool:
     """Whether the same content was written, or failed, too short a while ago."""
-    if row is None or row.written_hash != content_hash(goal):
+    if row is None or row.written_hash != goal.content_hash:
         return False
     _report_fight(draft, goal, row, changes, service)
     due = _next_try(row)
@@ -99,7 +118,7 @@ def satisfied(row: Ownership, claim_hash: str, now: datetime) -> Ownership:
 
 
 def _report_fight(
-    draft: Draft, goal: Desired, row: Ownership, changes: tuple[Change, ...], service: str
+    draft: Draft, goal: Target, row: Ownership, changes: tuple[Change, ...], service: str
 ) -> None:
     if row.written_count < FIGHT_FROM:
         return
@@ -134,7 +153,6 @@ def subnet_ready(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> boo
         return False
     if not any(isinstance(w, PutSubnet) and arm_ids.same(w.subnet_id, subnet.id) for w in draft.writes):
         draft.writes.append(_disable_policy(subnet, service))
-        draft.look_again(draft.observed.now + timedelta(seconds=1))
     return False
 
 

@@ -94,11 +94,16 @@ def _hand_over(
 ) -> None:
     key = tenant.service.key
     before = pls.tag(OWNER_TAG)
+    changes = (Change(f"tags.{OWNER_TAG}", before, key),)
+    target = guards.Target(pls.id, frontend.id, f"owner:{key}")
+    row = next((r for r in draft.observed.ownership if arm_ids.same(r.pls_id, pls.id)), None)
+    if guards.backed_off(draft, target, row, changes, key):
+        return
     draft.writes.append(
         PutPls(
             pls_id=pls.id,
             body=tag_body(pls, {OWNER_TAG: key}),
-            content_hash=f"owner:{key}",
+            content_hash=target.content_hash,
             claim_hash="",
             created=False,
             frontend_id=frontend.id,
@@ -106,7 +111,7 @@ def _hand_over(
             service=key,
             reason=reason,
             sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {before or 'missing'})",
-            changes=(Change(f"tags.{OWNER_TAG}", before, key),),
+            changes=changes,
         )
     )
 
@@ -145,7 +150,7 @@ def _owned(
     failed = changes[0].property == "provisioningState"
     if not failed and not guards.settled(draft, owner, row, wish.hash):
         return
-    if not guards.backed_off(draft, goal, row, changes, owner.service.key):
+    if not guards.backed_off(draft, guards.target_of(goal), row, changes, owner.service.key):
         reason = Reason.RETRY if failed else Reason.REPAIR if drift else Reason.UPDATE
         puts.put(draft, owner, goal, update_body(goal, pls), reason, changes, created=False)
 

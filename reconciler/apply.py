@@ -1,0 +1,165 @@
+"""Apply: carry out exactly the writes of a plan, intents before them and outcomes after them.
+
+A PUT that is accepted is not done: nothing waits for it here, a later look sees what became of it.
+Right before a delete the PLS is read once more; it goes only if it is still the one that was planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from reconciler import arm_ids, bookkeeping
+from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
+from reconciler.errors import NotFound, OutsideError, RetryLater, Stale
+from reconciler.gate import Gate
+from reconciler.model import Observed, Ownership, PrivateLinkService, Reservation
+from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
+from reconciler.planning.world import known
+from reconciler.ports import Accepted, Azure, Clock, Ledger
+
+Progress = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a plan. ``back_off`` is set where the whole subscription was throttled."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    come_back: datetime | None = None
+    back_off: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Carries out plans. ``may_start`` is the fence: whether another write may begin."""
+
+    azure: Azure
+    ledger: Ledger
+    gate: Gate
+    pool: Executor
+    clock: Clock
+    may_start: Callable[[], bool]
+
+    def apply(self, plan: Plan, observed: Observed, progress: Progress = lambda outcome: None) -> Applied:
+        """Carry out ``plan.writes``. Raises OutsideError only where the ledger fails."""
+        noted = bookkeeping.intents(plan, observed.now)
+        self._record(observed.ownership, noted)
+        outcomes = self._write(plan, observed, progress)
+        now = self.clock.now()
+        rows = bookkeeping.settle(plan.ownership, noted, outcomes, now)
+        lost = bookkeeping.lost_names(outcomes)
+        self._record(noted, [r for r in rows if r.pls_id not in lost])
+        self._forget(plan, observed, lost)
+        due = bookkeeping.come_back(plan, rows, outcomes, now)
+        return Applied(outcomes, due, _throttled_until(outcomes, now))
+
+    def _record(self, before: Iterable[Ownership], after: Iterable[Ownership]) -> None:
+        """Write the rows that differ."""
+        known_rows = set(map(_frozen, before))
+        changed = [row for row in after if _frozen(row) not in known_rows]
+        if changed:
+            self.ledger.put_ownership(changed)
+
+    def _forget(self, plan: Plan, observed: Observed, lost: tuple[str, ...]) -> None:
+        gone = (*plan.forget, *lost)
+        if gone:
+            self.ledger.forget_ownership(plan.cluster, gone)
+        if plan.sharing != observed.sharing:
+            self.ledger.replace_sharing(plan.cluster, observed.sharing, plan.sharing)
+
+    def _write(self, plan: Plan, observed: Observed, progress: Progress) -> tuple[Outcome, ...]:
+        seen = {arm_ids.key(p.id): p for p in known(observed.private_link_services)}
+        owners = {arm_ids.key(r.pls_id): r for r in plan.ownership}
+        stop: list[Outcome] = []
+        busy: set[str] = set()
+        outcomes: list[Outcome] = []
+        ends = self.gate.run(
+            plan.writes,
+            network_keys,
+            lambda write: self._one(write, seen, owners),
+            self.pool,
+            lambda: not stop and self.may_start(),
+        )
+        for write, ended in ends:
+            outcome = ended or Outcome(write, Result.LEFT)
+            outcomes.append(outcome)
+            progress(outcome)
+            if isinstance(outcome.error, RetryLater) and outcome.error.throttled:
+                stop.append(outcome)
+            elif outcome.result is Result.BUSY:
+                busy |= network_keys(write)
+                self.gate.busy(network_keys(write))
+        self.gate.quiet({key for write in plan.writes for key in network_keys(write)} - busy)
+        return tuple(outcomes)
+
+    def _one(
+        self, write: Write, seen: dict[str, PrivateLinkService], owners: dict[str, Ownership]
+    ) -> Outcome:
+        try:
+            return Outcome(write, Result.ACCEPTED, accepted=self._send(write, seen, owners))
+        except OutsideError as error:
+            return outcome_of(write, error)
+
+    def _send(
+        self, write: Write, seen: dict[str, PrivateLinkService], owners: dict[str, Ownership]
+    ) -> Accepted:
+        match write:
+            case PutPls():
+                if write.created:
+                    self.ledger.reserve(_reservation(write, owners[arm_ids.key(write.pls_id)]))
+                return self.azure.put_private_link_service(write.pls_id, write.body)
+            case PutSubnet():
+                return self.azure.put_subnet(write.subnet_id, write.body, write.etag)
+            case DeletePls():
+                if self._as_planned(seen[arm_ids.key(write.pls_id)]):
+                    self.azure.delete_private_link_service(write.pls_id)
+            case DeleteConnection():
+                if self._as_planned(seen[arm_ids.key(write.pls_id)]):
+                    self.azure.delete_connection(write.connection_id)
+            case _:
+                assert_never(write)
+        return Accepted()
+
+    def _as_planned(self, planned: PrivateLinkService) -> bool:
+        """Whether it is still the same PLS; False where it is gone already.
+
+        Raises Stale where somebody changed it since: the next look decides anew.
+        """
+        try:
+            present = self.azure.get_private_link_service(planned.id)
+        except NotFound:
+            return False
+        if _identity(present) != _identity(planned):
+            raise Stale(
+                f"Private Link Service {planned.id} changed since it was looked at; nothing was deleted"
+            )
+        return True
+
+
+def _identity(pls: PrivateLinkService) -> tuple[object, ...]:
+    """What makes a PLS the one that was planned. Connections may go meanwhile, but none may come."""
+    return (
+        pls.resource_guid,
+        arm_ids.key(pls.frontend_id),
+        tuple(sorted(pls.tags.items())),
+    )
+
+
+def _reservation(write: PutPls, row: Ownership) -> Reservation:
+    return Reservation(write.pls_id, row.cluster, row.owner.uid, write.frontend_id)
+
+
+def _throttled_until(outcomes: Iterable[Outcome], now: datetime) -> datetime | None:
+    waits = [o.error.after or 30.0 for o in outcomes if isinstance(o.error, RetryLater) and o.error.throttled]
+    return now + timedelta(seconds=max(waits)) if waits else None
+
+
+def _frozen(row: Ownership) -> tuple[object, ...]:
+    return (*(getattr(row, name) for name in _FIELDS), tuple(sorted(row.connections.items())))
+
+
+_FIELDS = tuple(name for name in Ownership.__slots__ if name != "connections")

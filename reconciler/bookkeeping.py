@@ -1,0 +1,229 @@
+"""What the ledger says before and after the writes of a run: intents, outcomes, history. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler import arm_ids
+from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from reconciler.model import Ownership
+from reconciler.plan import DeleteConnection, DeletePls, Finding, Plan, PutPls, PutSubnet, Reason, Write
+from reconciler.ports import Accepted, HistoryEntry
+
+# Seconds until the next try after a busy answer, and after a refusal.
+BUSY_DELAYS = (2, 5, 15, 60, 300)
+REFUSED_DELAYS = (30, 120, 600, 3600)
+BUSY_IS_NEWS_FROM = 3
+NO_ANSWER = Accepted()
+
+
+class Result(StrEnum):
+    """How a write ended."""
+
+    ACCEPTED = "accepted"
+    BUSY = "busy"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    CHANGED = "changed meanwhile"
+    LEFT = "left for the next run"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one write. ``error`` is set for all results but accepted and left."""
+
+    write: Write
+    result: Result
+    error: OutsideError | None = None
+    accepted: Accepted = NO_ANSWER
+
+    @property
+    def sentence(self) -> str:
+        """One line for people."""
+        return f"{self.write.sentence}: {self.error}" if self.error else self.write.sentence
+
+
+def outcome_of(write: Write, error: OutsideError) -> Outcome:
+    """The outcome that a failure means."""
+    match error:
+        case OutcomeUnknown():
+            return Outcome(write, Result.UNKNOWN, error)
+        case RetryLater():
+            return Outcome(write, Result.BUSY, error)
+        case Stale():
+            return Outcome(write, Result.CHANGED, error)
+        case _:
+            return Outcome(write, Result.FAILED, error)
+
+
+def intents(plan: Plan, now: datetime) -> tuple[Ownership, ...]:
+    """The plan's rows with what is about to be written noted, before it is."""
+    about = {arm_ids.key(w.pls_id): w for w in plan.writes if isinstance(w, PutPls)}
+    return tuple(
+        _noted(row, about[key], now) if (key := arm_ids.key(row.pls_id)) in about else row
+        for row in plan.ownership
+    )
+
+
+def _noted(row: Ownership, write: PutPls, now: datetime) -> Ownership:
+    again = row.written_hash == write.content_hash
+    return replace(
+        row,
+        written_hash=write.content_hash,
+        written_at=now,
+        written_count=row.written_count + 1 if again else 1,
+        attempts=row.attempts if again else 0,
+        last_error=row.last_error if again else "",
+        last_error_code=row.last_error_code if again else "",
+    )
+
+
+def settle(
+    before: Iterable[Ownership], noted: Iterable[Ownership], outcomes: Iterable[Outcome], now: datetime
+) -> tuple[Ownership, ...]:
+    """The rows after the writes. ``before`` are the plan's rows, ``noted`` the same with intents."""
+    old = {arm_ids.key(row.pls_id): row for row in before}
+    worst_last = sorted(outcomes, key=lambda o: o.result is not Result.ACCEPTED)
+    ended = {key: o for o in worst_last if (key := _pls_of(o.write))}
+    return tuple(
+        _settled(old[key], row, ended[key], now) if (key := arm_ids.key(row.pls_id)) in ended else row
+        for row in noted
+    )
+
+
+def _pls_of(write: Write) -> str:
+    return "" if isinstance(write, PutSubnet) else arm_ids.key(write.pls_id)
+
+
+def _settled(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
+    error = outcome.error
+    match outcome.result:
+        case Result.ACCEPTED:
+            return _accepted(noted, outcome)
+        case Result.UNKNOWN:
+            return noted
+        case Result.LEFT | Result.CHANGED:
+            return before
+        case Result.BUSY | Result.FAILED if isinstance(error, RetryLater) and error.throttled:
+            return before
+        case Result.BUSY | Result.FAILED:
+            return _failed(before, noted, outcome, now)
+
+
+def _accepted(noted: Ownership, outcome: Outcome) -> Ownership:
+    write, answer = outcome.write, outcome.accepted
+    row = replace(noted, attempts=0, not_before=None, last_error="", last_error_code="")
+    if not isinstance(write, PutPls):
+        return replace(row, state="Deleting") if isinstance(write, DeletePls) else row
+    return replace(
+        row,
+        claim_hash=write.claim_hash or row.claim_hash,
+        state=answer.provisioning_state or row.state,
+        resource_guid=answer.resource_guid or row.resource_guid,
+        alias=answer.alias or row.alias,
+    )
+
+
+def _failed(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
+    """A write that was not done counts as a failed attempt, not as content written."""
+    error = outcome.error
+    attempts = noted.attempts + 1
+    busy = isinstance(error, RetryLater)
+    delays = BUSY_DELAYS if busy else REFUSED_DELAYS
+    asked = (error.after or 0) if isinstance(error, RetryLater) else 0
+    wait = max(asked, delays[min(attempts, len(delays)) - 1])
+    moved = isinstance(outcome.write, PutPls) and outcome.write.reason is Reason.MOVE
+    return replace(
+        noted,
+        written_count=max(noted.written_count - 1, 0),
+        written_at=before.written_at,
+        attempts=attempts,
+        not_before=now + timedelta(seconds=wait),
+        last_error="" if busy and attempts < BUSY_IS_NEWS_FROM else str(error),
+        last_error_code="move" if moved and isinstance(error, Rejected) else error.code if error else "",
+    )
+
+
+def come_back(
+    plan: Plan, rows: Iterable[Ownership], outcomes: Iterable[Outcome], now: datetime
+) -> datetime | None:
+    """When the next look is due at the latest; None where only the timer needs to look."""
+    times = [plan.come_back] if plan.come_back else []
+    for outcome in outcomes:
+        if seconds := _seconds_until_look(outcome):
+            times.append(now + timedelta(seconds=seconds))
+    times += [row.not_before for row in rows if row.attempts and row.not_before and row.not_before > now]
+    return min(times, default=None)
+
+
+def _seconds_until_look(outcome: Outcome) -> float:
+    """Accepted is not done: a PUT takes seconds to minutes, and its event may never come."""
+    match outcome.result:
+        case Result.ACCEPTED:
+            return 1.0 if isinstance(outcome.write, PutSubnet) else 2.0
+        case Result.UNKNOWN:
+            return 5.0
+        case Result.CHANGED | Result.LEFT:
+            return 1.0
+        case Result.BUSY:
+            asked = outcome.error.after if isinstance(outcome.error, RetryLater) else None
+            return max(2.0, asked or 0.0)
+        case Result.FAILED:
+            return 0.0
+
+
+def lost_names(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """The ids that somebody else reserved between plan and write: their rows go."""
+    return tuple(
+        o.write.pls_id
+        for o in outcomes
+        if isinstance(o.write, PutPls) and o.write.created and isinstance(o.error, Conflict)
+    )
+
+
+def written(outcome: Outcome, cluster: str, run: str, now: datetime) -> HistoryEntry:
+    """The history line of a write."""
+    write = outcome.write
+    return HistoryEntry(
+        cluster=cluster,
+        at=now,
+        kind="write",
+        reason=write.reason.value,
+        sentence=outcome.sentence,
+        service=write.service,
+        frontend_id="" if isinstance(write, PutSubnet) else write.frontend_id,
+        pls_id="" if isinstance(write, PutSubnet) else write.pls_id,
+        run=run,
+        result=outcome.result.value,
+    )
+
+
+def found(finding: Finding, cluster: str, run: str, now: datetime) -> HistoryEntry:
+    """The history line of a finding that is new."""
+    return HistoryEntry(
+        cluster=cluster,
+        at=now,
+        kind="finding",
+        reason=finding.reason.value,
+        sentence=finding.sentence,
+        service=finding.service,
+        frontend_id=finding.frontend_id,
+        pls_id=finding.pls_id,
+        run=run,
+        result=finding.severity.value,
+    )
+
+
+def network_keys(write: Write) -> frozenset[str]:
+    """What ARM serialises a write below: its load balancer and its virtual networks."""
+    match write:
+        case PutSubnet():
+            return frozenset({arm_ids.key(arm_ids.load_balancer_of(write.subnet_id))})
+        case PutPls():
+            below = (write.frontend_id, *write.subnet_ids)
+        case DeletePls() | DeleteConnection():
+            below = (write.frontend_id,)
+    return frozenset(arm_ids.key(arm_ids.load_balancer_of(i)) for i in below) - {""}

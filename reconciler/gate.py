@@ -1,0 +1,95 @@
+"""How many writes go out at once: in total, per load balancer and per virtual network. Thread-safe.
+
+ARM serialises writes below one network and answers 409 or 429 to the others; a limit is halved then,
+down to one, and grows by one with each run without such an answer. Limits outlive a run: keep one gate
+per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from threading import Lock
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Gate:
+    """The learned limits. Keys are lower-case ids of load balancers and virtual networks."""
+
+    def __init__(self, total: int, per_network: int) -> None:
+        self.total = total
+        self.per_network = per_network
+        self._limits: dict[str, int] = {}
+        self._lock = Lock()
+
+    def limit(self, key: str) -> int:
+        """How many writes may be in flight below ``key``."""
+        with self._lock:
+            return self._limits.get(key, self.per_network)
+
+    def busy(self, keys: Iterable[str]) -> None:
+        """ARM said that one of these was busy."""
+        with self._lock:
+            for key in keys:
+                self._limits[key] = max(1, self._limits.get(key, self.per_network) // 2)
+
+    def quiet(self, keys: Iterable[str]) -> None:
+        """A run ended below these, and ARM was never busy."""
+        with self._lock:
+            for key in keys:
+                if key in self._limits:
+                    self._limits[key] += 1
+                    if self._limits[key] >= self.per_network:
+                        del self._limits[key]
+
+    def run(
+        self,
+        items: Iterable[T],
+        keys: Callable[[T], frozenset[str]],
+        work: Callable[[T], R],
+        pool: Executor,
+        may_start: Callable[[], bool],
+    ) -> Iterator[tuple[T, R | None]]:
+        """Do ``work`` for all items, as many at once as the limits allow, and yield each as it ends.
+
+        Items that ``may_start`` no longer lets begin are yielded last, with None. ``work`` must not raise.
+        """
+        waiting = list(items)
+        flying: dict[Future[R], T] = {}
+        while waiting or flying:
+            if waiting and not may_start():
+                break
+            self._launch(waiting, flying, keys, work, pool)
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield flying.pop(future), future.result()
+        for future in list(flying):
+            yield flying.pop(future), future.result()
+        for item in waiting:
+            yield item, None
+
+    def _launch(
+        self,
+        waiting: list[T],
+        flying: dict[Future[R], T],
+        keys: Callable[[T], frozenset[str]],
+        work: Callable[[T], R],
+        pool: Executor,
+    ) -> None:
+        """Start what fits, in order; what does not fit stays."""
+        counts: dict[str, int] = {}
+        for item in flying.values():
+            for key in keys(item):
+                counts[key] = counts.get(key, 0) + 1
+        candidates, waiting[:] = waiting[:], []
+        for item in candidates:
+            mine = keys(item)
+            if len(flying) >= self.total or any(counts.get(k, 0) >= self.limit(k) for k in mine):
+                waiting.append(item)
+                continue
+            flying[pool.submit(work, item)] = item
+            for key in mine:
+                counts[key] = counts.get(key, 0) + 1

@@ -1,0 +1,195 @@
+"""The shell around the core: observe, plan, apply, and a record of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler import bookkeeping, planning
+from reconciler.apply import Applied, Progress, Writer
+from reconciler.bookkeeping import Outcome
+from reconciler.errors import OutsideError, RetryLater, Stale
+from reconciler.gate import Gate
+from reconciler.model import ClusterConfig, Limits
+from reconciler.observe import Look, Outside, observe
+from reconciler.plan import Plan, Severity
+from reconciler.planning.world import known
+from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
+from reconciler.rendering import finding_json, instant, outcome_json, write_json
+
+PARTIAL_RETRY = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything a run needs, for all clusters. ``cluster_of`` and ``azure_of`` open the outside of one.
+
+    ``ledger`` is None for plans without storage.
+    """
+
+    cluster_of: Callable[[ClusterConfig], Cluster]
+    azure_of: Callable[[ClusterConfig], Azure]
+    ledger: Ledger | None
+    pool: Executor
+    gate: Gate
+    limits: Limits
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: what was seen, what was planned, what became of it."""
+
+    config: ClusterConfig
+    look: Look
+    plan: Plan
+    applied: Applied = field(default_factory=Applied)
+
+    @property
+    def come_back(self) -> datetime | None:
+        """When the next look is due at the latest. A mode that never writes leaves that to the timer."""
+        if self.config.mode == "plan":
+            return None
+        times = [t for t in (self.plan.come_back, self.applied.come_back) if t]
+        if any(isinstance(error, RetryLater) for error in self.look.failures):
+            times.append(self.look.observed.now + PARTIAL_RETRY)
+        return min(times, default=None)
+
+    @property
+    def asked_wait(self) -> float | None:
+        """The longest wait in seconds that a failing system asked for."""
+        waits = [e.after for e in self.look.failures if isinstance(e, RetryLater) and e.after]
+        return max(waits, default=None)
+
+
+def dry_run(engine: Engine, config: ClusterConfig) -> Run:
+    """Observe and plan; writes nothing anywhere."""
+    outside = Outside(engine.cluster_of(config), engine.azure_of(config), engine.ledger, engine.pool)
+    look = observe(config, outside, engine.clock.now())
+    return Run(config, look, planning.plan(look.observed, engine.limits))
+
+
+def reconcile(
+    engine: Engine,
+    config: ClusterConfig,
+    may_start: Callable[[], bool],
+    before_writes: Callable[[], None] = lambda: None,
+    progress: Progress = lambda outcome: None,
+) -> Run:
+    """Observe, plan, apply. Raises OutsideError only where the ledger fails."""
+    run = dry_run(engine, config)
+    return carry_out(engine, run, may_start, before_writes, progress)
+
+
+def carry_out(
+    engine: Engine,
+    run: Run,
+    may_start: Callable[[], bool],
+    before_writes: Callable[[], None] = lambda: None,
+    progress: Progress = lambda outcome: None,
+) -> Run:
+    """Apply the plan of a dry run, exactly as it is."""
+    if engine.ledger is None:
+        raise ValueError("writes need a ledger")
+    if not run.look.complete or run.config.mode == "plan":
+        return run
+    if run.plan.writes:
+        before_writes()
+    azure = engine.azure_of(run.config)
+    writer = Writer(azure, engine.ledger, engine.gate, engine.pool, engine.clock, may_start)
+    return replace(run, applied=writer.apply(run.plan, run.look.observed, progress))
+
+
+def record(ledger: Ledger, run: Run, run_id: str, reason: str, finished: datetime) -> None:
+    """Write down how a run ended: the cluster's state, and history for writes and new findings."""
+    entries = _history(run, run_id, finished)
+    if entries:
+        ledger.add_history(entries)
+    report = report_of(run, run_id, reason, finished)
+    update_state(ledger, run.config.name, lambda state: _after(state, run, report))
+
+
+def _after(state: ClusterState, run: Run, report: dict[str, Any]) -> ClusterState:
+    first = not state.identity and run.look.complete
+    other = bool(run.look.identity and state.identity and run.look.identity != state.identity)
+    used = bool(state.released) and run.look.observed.released == state.released and not run.plan.held
+    return replace(
+        state,
+        identity=run.look.identity if first else state.identity,
+        offered=run.look.identity if other else "",
+        digest=run.look.digest or state.digest,
+        sightings=dict(run.plan.sightings),
+        released="" if used else state.released,
+        released_until=None if used else state.released_until,
+        last_run=report,
+    )
+
+
+def update_state(
+    ledger: Ledger, cluster: str, change: Callable[[ClusterState], ClusterState], tries: int = 8
+) -> ClusterState:
+    """Change a cluster's state row, again when somebody else wrote first. Raises Stale after ``tries``."""
+    for _ in range(tries - 1):
+        try:
+            return ledger.write_state(change(ledger.state(cluster)))
+        except Stale:
+            continue
+    return ledger.write_state(change(ledger.state(cluster)))
+
+
+def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:
+    cluster = run.config.name
+    known_before = {
+        _key(f) for f in run.look.memory.state.last_run.get("findings", []) if isinstance(f, dict)
+    }
+    fresh = [
+        bookkeeping.found(f, cluster, run_id, now)
+        for f in run.plan.findings
+        if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
+    ]
+    return [*(bookkeeping.written(o, cluster, run_id, now) for o in run.applied.outcomes), *fresh]
+
+
+def _key(finding: dict[str, Any]) -> tuple[object, ...]:
+    """What makes a finding the same one in the next run; sentences tell times."""
+    return tuple(finding.get(k) for k in ("reason", "service", "frontend", "privateLinkService"))
+
+
+def report_of(run: Run, run_id: str, reason: str, finished: datetime) -> dict[str, Any]:
+    """A run as JSON values, for the state row and for status."""
+    seen, plan = run.look.observed, run.plan
+    return {
+        "run": run_id,
+        "reason": reason,
+        "began": instant(seen.now),
+        "seconds": round((finished - seen.now).total_seconds(), 2),
+        "complete": run.look.complete,
+        "mode": run.config.mode,
+        "scope": "resource groups" if seen.groups else "subscription",
+        "services": len(known(seen.services)),
+        "frontends": sum(len(lb.frontends) for lb in known(seen.load_balancers)),
+        "digest": plan.digest,
+        "heldDigest": plan.held_digest,
+        "writes": _writes_json(run),
+        "held": [write_json(w) for w in plan.held],
+        "findings": [finding_json(f) for f in plan.findings],
+        "failures": _sentences(run.look.failures),
+        "comeBack": instant(run.come_back),
+    }
+
+
+def _writes_json(run: Run) -> list[dict[str, Any]]:
+    if run.applied.outcomes:
+        return [_brief(o) for o in run.applied.outcomes]
+    return [{**write_json(w), "result": "planned"} for w in run.plan.writes]
+
+
+def _brief(outcome: Outcome) -> dict[str, Any]:
+    return {k: v for k, v in outcome_json(outcome).items() if k != "changes"}
+
+
+def _sentences(failures: Iterable[OutsideError]) -> list[str]:
+    return sorted({str(failure) for failure in failures})[:20]

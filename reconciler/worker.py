@@ -1,0 +1,149 @@
+"""The worker: what a message of the queue ``reconcile`` leads to. The protocol is :mod:`reconciler.wakeups`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler import wakeups
+from reconciler.errors import OutsideError, Stale
+from reconciler.model import ClusterConfig
+from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
+from reconciler.reconcile import Engine, Run, reconcile, record
+from reconciler.wakeups import Arrival, Busy, Drop, Ended, Park, Take
+
+PROBE = "probe"
+TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a message: a sentence for the log, and the run where there was one."""
+
+    sentence: str
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Serves wake-ups. ``configs`` gives the clusters as configured now; ``new_id`` a fresh run id."""
+
+    engine: Engine
+    ledger: Ledger
+    queue: Queue
+    configs: Callable[[], Mapping[str, ClusterConfig]]
+    new_id: Callable[[], str]
+    lease_seconds: int = 120
+
+    def handle(self, wake_up: WakeUp, inserted: datetime) -> Done:
+        """Serve one message. Raises OutsideError where the ledger or the queue fails: let it be retried."""
+        config = self.configs().get(wake_up.cluster)
+        if config is None:
+            return Done(f"cluster {wake_up.cluster} is not configured (any more): nothing is done")
+        state = self.ledger.state(config.name)
+        if state.paused:
+            return Done(f"cluster {config.name} is paused: nothing is done")
+        taken = self._take(Arrival(wake_up, inserted), config, state.digest)
+        return taken if isinstance(taken, Done) else self._run(config, wake_up.reason, taken)
+
+    def _take(self, arrival: Arrival, config: ClusterConfig, digest: str) -> Lease | Done:
+        """The lease, or why there is nothing to do."""
+        holder, lasts = self.new_id(), timedelta(seconds=self.lease_seconds)
+        for _ in range(TRIES):
+            now = self.engine.clock.now()
+            decision = wakeups.arrive(arrival, self.ledger.lease(config.name), now, holder, lasts)
+            try:
+                match decision:
+                    case Drop():
+                        return Done(f"cluster {config.name}: {decision.why}")
+                    case Busy():
+                        self.ledger.write_lease(decision.lease)
+                        return Done(f"cluster {config.name}: a run is under way; it looks again afterwards")
+                    case Park():
+                        self._send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
+                        self.ledger.write_lease(decision.lease)
+                        return Done(f"cluster {config.name}: backs off until {decision.due:%H:%M:%S} UTC")
+                    case Take():
+                        if arrival.wake_up.reason == PROBE and not self._changed(config, digest):
+                            return Done(f"cluster {config.name}: no Service changed")
+                        return self.ledger.write_lease(decision.lease)
+            except Stale:
+                continue
+        raise Stale(f"the lease of cluster {config.name} changed {TRIES} times while it was being taken")
+
+    def _changed(self, config: ClusterConfig, digest: str) -> bool:
+        """Whether any LoadBalancer Service differs from the last look; a cluster that fails is looked at."""
+        try:
+            return self.engine.cluster_of(config).digest() != digest
+        except OutsideError:
+            return True
+
+    def _send(self, wake_up: WakeUp, now: datetime) -> None:
+        delay = (wake_up.due - now).total_seconds() if wake_up.due else 0.0
+        self.queue.send(wake_up, max(0.0, delay))
+
+    def _run(self, config: ClusterConfig, reason: str, taken: Lease) -> Done:
+        clock = self.engine.clock
+        try:
+            run = reconcile(
+                self.engine,
+                config,
+                may_start=lambda: wakeups.may_write(taken, clock.now()),
+                before_writes=lambda: self._send(wakeups.guard(taken), clock.now()),
+            )
+            record(self.ledger, run, self.new_id(), reason, clock.now())
+        except BaseException:
+            self._give_up(taken)
+            raise
+        self._release(taken, self._ended(run, taken))
+        return Done(_sentence(run), run)
+
+    def _ended(self, run: Run, taken: Lease) -> Ended:
+        now = self.engine.clock.now()
+        if run.look.complete:
+            return Ended(True, run.come_back, run.applied.back_off)
+        pause = wakeups.back_off(taken.failures, run.asked_wait)
+        return Ended(False, None, now + timedelta(seconds=pause))
+
+    def _release(self, taken: Lease, ended: Ended) -> None:
+        """Send first, then release; again when somebody noted a wish meanwhile."""
+        for _ in range(TRIES):
+            now = self.engine.clock.now()
+            release = wakeups.release(taken, self.ledger.lease(taken.cluster), ended, now)
+            if release is None:
+                return
+            for message in release.messages:
+                self._send(message, now)
+            try:
+                self.ledger.write_lease(release.lease)
+                return
+            except Stale:
+                continue
+
+    def _give_up(self, taken: Lease) -> None:
+        """A run that broke: release, so that the next message need not wait for the lease to end.
+
+        Where that fails too, the guard message wakes the cluster after the lease.
+        """
+        now = self.engine.clock.now()
+        pause = timedelta(seconds=wakeups.back_off(taken.failures, None))
+        try:
+            self._release(taken, Ended(False, None, now + pause))
+        except OutsideError:
+            self._send(wakeups.guard(taken), now)
+
+    def poison(self, cluster: str, text: str) -> None:
+        """Record a message that failed for good."""
+        sentence = f"a message of the queue failed for good and was set aside: {text[:500]}"
+        now = self.engine.clock.now()
+        self.ledger.add_history([HistoryEntry(cluster, now, "poison", "Poison", sentence)])
+
+
+def _sentence(run: Run) -> str:
+    if not run.look.complete:
+        reasons = "; ".join(f.sentence for f in run.plan.findings)
+        return f"cluster {run.config.name}: {reasons}"
+    results = [o.result.value for o in run.applied.outcomes]
+    counts = ", ".join(f"{results.count(r)} {r}" for r in sorted(set(results))) or "nothing to write"
+    return f"cluster {run.config.name}: {counts}; {len(run.plan.findings)} findings"

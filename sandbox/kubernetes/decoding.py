@@ -39,6 +39,9 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
+_EMPTY = {"string": "", "time": None}
+
+
 class _Timeless(yaml.SafeLoader):
     """Timestamps stay text, as in JSON."""
 
@@ -87,9 +90,10 @@ class _Typing:
                 self.unknown.append(where)
             elif inner is not None:
                 kept = self._field(inner, row, where, message.name)
-                if not _omitted(kept, row):
+                if row.always or not _omitted(kept, row):
                     typed[name] = kept
-        return typed
+        empty = {row.name: _EMPTY[row.type] for row in message.by_name.values() if row.always}
+        return {**empty, **typed} if empty else typed
 
     def _field(self, value: Any, row: Field, path: str, owner: str) -> Any:
         if not row.repeated:

@@ -32,12 +32,12 @@ ServiceStatus: 1 loadBalancer LoadBalancerStatus, 2 conditions []Condition
 LoadBalancerStatus: 1 ingress []LoadBalancerIngress
 LoadBalancerIngress: 1 ip string, 2 hostname string, 3 ipMode string, 4 ports []PortStatus
 PortStatus: 1 port int, 2 protocol string, 3 error string
-Condition: 1 type string, 2 status string, 3 observedGeneration int, 4 lastTransitionTime time, 5 reason string, \
-6 message string
+Condition: 1 type string!, 2 status string!, 3 observedGeneration int, 4 lastTransitionTime time!, \
+5 reason string!, 6 message string!
 Event: 1 metadata ObjectMeta, 2 involvedObject ObjectReference, 3 reason string, 4 message string, \
 5 source EventSource, 6 firstTimestamp time, 7 lastTimestamp time, 8 count int, 9 type string, 10 eventTime time, \
-11 series EventSeries, 12 action string, 13 related ObjectReference, 14 reportingComponent string, \
-15 reportingInstance string
+11 series EventSeries, 12 action string, 13 related ObjectReference, 14 reportingComponent string!, \
+15 reportingInstance string!
 EventSource: 1 component string, 2 host string
 EventSeries: 1 count int, 2 lastObservedTime time
 ObjectReference: 1 kind string, 2 namespace string, 3 name string, 4 uid string, 5 apiVersion string, \
@@ -56,12 +56,13 @@ TypeMeta: 1 apiVersion string, 2 kind string
 
 @dataclass(frozen=True)
 class Field:
-    """`type` is a scalar of SCALARS, `bytes`, or the name of a message."""
+    """`type` is a scalar of SCALARS, `bytes`, or the name of a message; `always` written, even when empty (`!`)."""
 
     number: int
     name: str
     type: str
     repeated: bool
+    always: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Message:
 
 def _field(text: str) -> Field:
     number, name, kind = text.split()
-    return Field(int(number), name, kind.removeprefix("[]"), kind.startswith("[]"))
+    bare = kind.removeprefix("[]").removesuffix("!")
+    return Field(int(number), name, bare, kind.startswith("[]"), kind.endswith("!"))
 
 
 @cache

@@ -178,6 +178,12 @@ def digest(writes: Iterable[Write]) -> str:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:12]
 
 
+def release_digest(pls_ids: Iterable[str]) -> str:
+    """Twelve hex digits that tell one set of Private Link Services from another; "" for none."""
+    keys = sorted({pls_id.lower() for pls_id in pls_ids})
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:12] if keys else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do for one cluster.
@@ -211,5 +217,5 @@ class Plan:
 
     @property
     def held_digest(self) -> str:
-        """What a person releases: exactly the list of held deletes. "" where nothing is held."""
-        return digest(self.held) if self.held else ""
+        """What a person releases: exactly the Private Link Services held back. "" where nothing is held."""
+        return release_digest(w.pls_id for w in self.held if isinstance(w, DeletePls | DeleteConnection))

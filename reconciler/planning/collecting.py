@@ -131,9 +131,9 @@ def collect(draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], re
         for c in pls.connections
     ]
     if first:
-        draft.delete(first, [last], proofs)
+        draft.delete(pls.id, first, [last], proofs)
     else:
-        draft.delete([last], [], proofs)
+        draft.delete(pls.id, [last], [], proofs)
 
 
 def sweep(draft: Draft, pls: PrivateLinkService) -> None:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.model import Limits, Observed, Ownership, Proof, Sharing
-from reconciler.plan import (
-    DeleteConnection,
-    DeletePls,
-    Finding,
-    Plan,
-    Reason,
-    Severity,
-    Write,
-    digest,
-)
+from reconciler.plan import Finding, Plan, Reason, Severity, Write, release_digest
+
+# How long the release of a held list holds for each Private Link Service on it.
+RELEASE_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The delete of one PLS: what goes now, what in a later run, and whether the brake counts it."""
+
+    pls_id: str
+    counts: bool
+    writes: tuple[Write, ...]
+    after: tuple[Write, ...]
+
+    @property
+    def release(self) -> str:
+        """The sighting that says since when a person has let it go."""
+        return f"released:{arm_ids.key(self.pls_id)}"
 
 
 class Draft:
@@ -27,7 +37,7 @@ class Draft:
         self.limits = limits
         self.writes: list[Write] = []
         self.after: list[Write] = []
-        self.deletes: list[tuple[bool, list[Write], list[Write]]] = []
+        self.deletes: list[Delete] = []
         self.findings: list[Finding] = []
         self.ownership: dict[str, Ownership] = {}
         self.sharing: list[Sharing] = []
@@ -61,9 +71,12 @@ class Draft:
         soonest = max(at, self.observed.now + timedelta(seconds=1))
         self.come_back = min(self.come_back, soonest) if self.come_back else soonest
 
-    def delete(self, writes: list[Write], after: list[Write], proofs: Iterable[Proof]) -> None:
+    def delete(
+        self, pls_id: str, writes: Sequence[Write], after: Sequence[Write], proofs: Iterable[Proof]
+    ) -> None:
         """Plan the delete of one PLS; the brake counts it unless a Service is being deleted."""
-        self.deletes.append((Proof.DELETING not in proofs, writes, after))
+        counts = Proof.DELETING not in proofs
+        self.deletes.append(Delete(pls_id, counts, tuple(writes), tuple(after)))
 
     def finish(self) -> Plan:
         """The plan as a value, deletes filtered by the mode and held back by the brake."""
@@ -97,39 +110,50 @@ class Draft:
         )
 
     def _report_deletes(self) -> None:
-        for _, writes, after in self.deletes:
-            last = next(w for w in (*after, *writes) if isinstance(w, DeletePls | DeleteConnection))
+        for delete in self.deletes:
             self.find(
                 Reason.MODE,
                 Severity.WARNING,
-                f"Private Link Service {last.pls_id} would be deleted, but the mode is upsert-only.",
-                pls_id=last.pls_id,
-                frontend_id=last.frontend_id,
+                f"Private Link Service {delete.pls_id} would be deleted, but the mode is upsert-only.",
+                pls_id=delete.pls_id,
             )
 
     def _brake(self) -> list[Write]:
-        """Over a share of the cluster's PLSs in one run, deletes without a deleted Service are held."""
-        counted = [d for d in self.deletes if d[0]]
+        """Over a share of the cluster's PLSs in one run, deletes without a deleted Service are held.
+
+        What a person released stays released for a while: connections go in one run, the PLS in a later one.
+        """
+        counted = [d for d in self.deletes if d.counts and not self._let_go(d)]
         over = (
             len(counted) >= self.limits.brake_minimum
             and len(counted) > self.limits.brake_share * self.managed
         )
-        would_hold = [w for counts, writes, _ in self.deletes if counts for w in writes]
-        release = digest(would_hold)
-        held = would_hold if over and self.observed.released != release else []
-        for counts, writes, after in self.deletes:
-            if not (held and counts):
-                self.writes += writes
-                self.after += after
+        release = release_digest(d.pls_id for d in counted)
+        if over and self.observed.released == release:
+            for delete in counted:
+                self.seen_since(delete.release)
+            over = False
+        held = counted if over else []
+        for delete in self.deletes:
+            if delete not in held:
+                self.writes += delete.writes
+                self.after += delete.after
         if held:
             self.find(
                 Reason.BRAKE,
                 Severity.ERROR,
-                f"{len(counted)} of {self.managed} Private Link Services of cluster "
+                f"{len(held)} of {self.managed} Private Link Services of cluster "
                 f"{self.observed.cluster.name} would be deleted at once though no Service is being "
                 f"deleted; they are held back. If that is right, release exactly this list: {release}.",
             )
-        return held
+        return [write for delete in held for write in delete.writes]
+
+    def _let_go(self, delete: Delete) -> bool:
+        since = self.observed.sightings.get(delete.release)
+        if since is None or self.observed.now - since > RELEASE_LASTS:
+            return False
+        self.seen_since(delete.release)
+        return True
 
     def record(self, row: Ownership) -> None:
         """The ownership row of a PLS as it shall be."""

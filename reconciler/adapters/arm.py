@@ -160,7 +160,9 @@ class ArmAzure:
         """The next page's address; it must be ARM's own, since the token goes with it."""
         url = urljoin(f"{self._endpoint}/", link) if isinstance(link, str) else ""
         if _origin(url) != _origin(self._endpoint):
-            raise Rejected(f"ARM, {request}, sent a link to another address for the next page; not followed")
+            raise Rejected(
+                f"Azure, {request}, sent a link to another address for the next page; not followed"
+            )
         return url.replace("{", "%7B").replace("}", "%7D")  # the SDK would take them for placeholders
 
     def _document(self, request: Request, url: str) -> Json:

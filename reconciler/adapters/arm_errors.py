@@ -136,7 +136,7 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
     told = list(_errors(_document(body)))
     code, kind = _decide(status, told)
     words = clean(next((message for _, message in told if message), ""))
-    sentence = f"Azure refused {request} ({' '.join(filter(None, (str(status), code)))})"
+    sentence = f"Azure answered {' '.join(filter(None, (str(status), code)))}, {request}"
     if 300 <= status < 400:
         sentence = f"{sentence}: redirects are not followed, they could carry the token elsewhere"
     wait = retry_after(headers, datetime.now(UTC))
@@ -146,14 +146,14 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
 def broken(request: Request, why: str, *, sent: bool) -> OutsideError:
     """A connection that could not be made (``sent`` false), was cut, or fell silent."""
     if "CERTIFICATE_VERIFY_FAILED" in why:
-        return Denied(f"{request}: ARM's certificate is not signed by a trusted CA: {clean(why)}")
+        return Denied(f"Azure's certificate is not signed by a trusted CA, {request}: {clean(why)}")
     kind = Kind.UNKNOWN if sent else Kind.LATER
-    return _error(kind, request, f"ARM could not be reached, or was cut off, {request}: {clean(why)}")
+    return _error(kind, request, f"Azure could not be reached, or was cut off, {request}: {clean(why)}")
 
 
 def garbage(request: Request, what: str) -> OutsideError:
     """An answer of success that cannot be read; of a write it may well have been one."""
-    return _error(Kind.UNKNOWN, request, f"ARM answered, {request}, but what it sent {what}")
+    return _error(Kind.UNKNOWN, request, f"Azure answered, {request}, but what it sent {what}")
 
 
 def _error(

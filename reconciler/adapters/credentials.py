@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.wire import clean
@@ -19,12 +20,15 @@ _READ_SECONDS = 10
 class Credential:
     """A token credential whose failures are this package's own, with one token request at a time.
 
-    Without the lock, sixteen threads that start together ask for a token each.
+    Without the lock, sixteen threads that start together ask for a token each. ``make`` gets a hook
+    for the identity service's raw answers: the SDK's errors do not tell a busy service from a refusal.
     """
 
-    def __init__(self, inner: Any, advice: str) -> None:
-        self._inner, self._advice = inner, advice
+    def __init__(self, make: Callable[[Callable[[Any], None]], Any], advice: str) -> None:
+        self._advice = advice
         self._lock = threading.Lock()
+        self._status = 0
+        self._inner = make(self._note)
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for the scopes. Raises Denied, or RetryLater where the identity service is down."""
@@ -40,24 +44,26 @@ class Credential:
         """Close the connections to the identity service."""
         self._inner.close()
 
+    def _note(self, response: Any) -> None:
+        self._status = response.http_response.status_code
+
     def _ask(self, method: str, *scopes: str, **options: Any) -> Any:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-        try:
-            with self._lock:
+        with self._lock:
+            self._status = 0
+            try:
                 return getattr(self._inner, method)(*scopes, **options)
-        except ClientAuthenticationError as error:
-            raise self._failed(error) from error
-        except (AzureError, OSError, ValueError) as error:
-            raise RetryLater(f"The identity service cannot be reached: {clean(str(error))}") from error
+            except ClientAuthenticationError as error:
+                raise self._refused(error) from error
+            except (AzureError, OSError, ValueError) as error:
+                raise RetryLater(f"The identity service cannot be reached: {clean(str(error))}") from error
 
-    def _failed(self, error: Any) -> Denied | RetryLater:
+    def _refused(self, error: Any) -> Denied | RetryLater:
         words = clean(str(error.message))
-        response = getattr(error, "response", None)
-        status = getattr(response, "status_code", None) or 0
-        if status == 429 or status >= 500:
-            return RetryLater(f"The identity service is not well ({status}): {words}")
-        return Denied(f"No token for Azure: {words} {self._advice}", code=type(error).__name__)
+        if self._status == 429 or self._status >= 500:
+            return RetryLater(f"The identity service answered {self._status}: {words}")
+        return Denied(f"Azure gives no token. {self._advice} ({words})", code=type(error).__name__)
 
 
 def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = "") -> TokenCredential:
@@ -78,10 +84,17 @@ def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = 
         options["connection_verify"] = ca_file
     if os.environ.get("IDENTITY_ENDPOINT"):
         # Not the chain: it would go on to tools that are not there and hide this one's reason.
-        inner: Any = ManagedIdentityCredential(client_id=client_id or None, **options)
-        return Credential(inner, "Is the managed identity switched on, and AZURE_CLIENT_ID its client id?")
+        return Credential(
+            lambda hook: ManagedIdentityCredential(
+                client_id=client_id or None, raw_response_hook=hook, **options
+            ),
+            "Is the managed identity switched on, and AZURE_CLIENT_ID (if set) the client id of one?",
+        )
     if authority_host:
         options["authority"] = authority_host
     if client_id:
         options["managed_identity_client_id"] = client_id
-    return Credential(DefaultAzureCredential(**options), "On a laptop, sign in with: az login")
+    return Credential(
+        lambda hook: DefaultAzureCredential(raw_response_hook=hook, **options),
+        "On a laptop, sign in with: az login.",
+    )

@@ -15,7 +15,7 @@ COMPONENT = "service-controller"
 _PAGE = 500
 _MAX_MESSAGE = 1024
 _MERGE = "application/merge-patch+json"
-_NAMESPACE = uuid.UUID("5b1c8d0e-3c55-4f0a-9d43-5d8e0b8a2b10")
+
 _LONGEST_LINE = 4 * 1024 * 1024
 
 
@@ -28,6 +28,7 @@ class Kubernetes:
 
     def __init__(self, session: aiohttp.ClientSession, access: ClusterAccess) -> None:
         self._session, self._url = session, access.url
+        self._instance = uuid.uuid4()  # a new controller tells new events
         self._told: dict[str, int] = {}  # event name → how often
         self._headers = {"Authorization": f"Bearer {access.token}"}
 
@@ -74,7 +75,7 @@ class Kubernetes:
     async def tell(self, service: Json, kind: str, reason: str, message: str) -> None:
         """Tell an Event about a Service (`kind`: Normal or Warning); a repeated one counts up."""
         metadata, message = service["metadata"], message[:_MAX_MESSAGE]
-        said = uuid.uuid5(_NAMESPACE, f"{metadata['uid']} {kind} {reason} {message}").hex[:16]
+        said = uuid.uuid5(self._instance, f"{metadata['uid']} {kind} {reason} {message}").hex[:16]
         path = f"/api/v1/namespaces/{metadata['namespace']}/events"
         name, now = f"{metadata['name'][:200]}.{said}", dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         count = self._told[name] = self._told.get(name, 0) + 1

@@ -1,0 +1,91 @@
+"""python -m sandbox up --state DIR [options] · python -m sandbox demo [options]"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from sandbox.functions.process import FunctionsUnavailable
+from sandbox.storage import StorageUnavailable
+from sandbox.up import Sandbox, SandboxOptions
+from sandbox.up_texts import welcome
+
+
+def main(argv: list[str]) -> int:
+    """Run a command: 0, 1 when the sandbox cannot start, 2 for a wrong command line."""
+    if argv[:1] == ["demo"]:
+        return int(importlib.import_module("sandbox.demo").run(argv[1:]))
+    return _up(_parser().parse_args(argv))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A small local Azure.")
+    commands = parser.add_subparsers(required=True, metavar="up | demo")
+    commands.add_parser("demo", help="play the whole story, a line per step")
+    up = commands.add_parser("up", help="start and stay up until SIGTERM or Ctrl-C")
+    add = up.add_argument
+    add("--state", type=Path, default=Path(".sandbox"), help="the folder for its files (default: .sandbox)")
+    add("--clusters", type=_names, default=("prod", "dev"), help="names, with commas (default: prod,dev)")
+    add("--provisioning-seconds", type=float, default=2.0, help="how long a PLS stays Updating (default: 2)")
+    add("--ccm-pls", action="store_true", help="the cloud providers make PLSs too, as AKS does")
+    add("--no-functions", action="store_true", help="without the functions host")
+    add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
+    add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
+    add("--setting", action="append", default=[], type=_setting, help="NAME=VALUE for the functions")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError("wanted: different names, with commas between them")
+    return names
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("wanted: NAME=VALUE")
+    return name, value
+
+
+def _up(given: argparse.Namespace) -> int:
+    options = SandboxOptions(
+        state=given.state,
+        clusters=given.clusters,
+        provisioning_seconds=given.provisioning_seconds,
+        ccm_pls=given.ccm_pls,
+        functions=not given.no_functions,
+        app=given.app,
+        timers=not given.no_timers,
+        extra_settings=dict(given.setting),
+    )
+    # As for Ctrl-C: wherever the main thread is, it leaves through the context managers.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Sandbox.start(options) as sandbox:
+            print(welcome(sandbox.endpoints, sandbox.state), flush=True)
+            try:
+                threading.Event().wait()
+            finally:
+                _deaf_to_signals()
+    except KeyboardInterrupt:
+        return 0
+    except (StorageUnavailable, FunctionsUnavailable, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _deaf_to_signals() -> None:
+    """A second Ctrl-C must not leave processes behind half-way through the end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,41 @@
+"""What a sandbox is made of, as its user chooses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """`state` is the folder that gets the files; None takes a temporary one. Times in seconds.
+
+    ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
+    function_app.py; None takes the repository if it has one. extra_settings go to the functions, over the
+    generated ones. storage: without it there are no queues, hence no functions either.
+    """
+
+    state: Path | None = None
+    clusters: tuple[str, ...] = ("prod", "dev")
+    provisioning_seconds: float = 2.0
+    ccm_pls: bool = False
+    pls_cache_seconds: float = 120.0
+    settle_seconds: int | None = None
+    cloud_provider: bool = True
+    storage: bool = True
+    functions: bool = True
+    app: Path | None = None
+    timers: bool = True
+    cluster_name: str = "kubernetes"
+    mode: str = "sync"
+    extra_settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def app_folder(self) -> Path | None:
+        """The folder of the functions to run, None for none."""
+        folder = self.app or ROOT
+        wanted = self.functions and self.storage and (folder / "function_app.py").exists()
+        return folder if wanted or (self.app and self.functions and self.storage) else None

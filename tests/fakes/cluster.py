@@ -1,0 +1,64 @@
+"""A cluster in memory (the port ``Cluster``)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+
+from reconciler import reading
+from reconciler.errors import NotFound
+from reconciler.model import Service
+from tests.fakes import Failures
+
+CLUSTER_UID = "00000000-0000-0000-0000-00000000c105"
+
+
+class FakeCluster(Failures):
+    """Services by namespace and name; ``default/kubernetes`` is one of them, with the UID given."""
+
+    def __init__(self, services: Iterable[Service] = (), *, uid: str = CLUSTER_UID) -> None:
+        super().__init__()
+        self._versions, self._lock = count(1), threading.Lock()
+        self._services: dict[tuple[str, str], Service] = {}
+        self.put(Service("default", "kubernetes", uid, datetime(2026, 1, 1, tzinfo=UTC), type="ClusterIP"))
+        for service in services:
+            self.put(service)
+
+    def put(self, service: Service) -> None:
+        """Add or replace a Service; it gets a new resourceVersion, as from the API."""
+        with self._lock:
+            stamped = replace(service, resource_version=str(next(self._versions)))
+            self._services[service.namespace, service.name] = stamped
+
+    def remove(self, namespace: str, name: str) -> None:
+        """Take a Service out."""
+        del self._services[namespace, name]
+
+    def list_services(self) -> tuple[Service, ...]:
+        """All of type LoadBalancer, by namespace and name."""
+        self.called("list_services")
+        with self._lock:
+            return tuple(s for _, s in sorted(self._services.items()) if s.type == "LoadBalancer")
+
+    def identity(self) -> str:
+        """The UID of ``default/kubernetes``."""
+        self.called("identity")
+        service = self._services.get(("default", "kubernetes"))
+        if service is None:
+            raise NotFound("there is no Service default/kubernetes")
+        return service.uid
+
+    def get_service(self, namespace: str, name: str) -> Service | None:
+        """One by name, of any type."""
+        self.called("get_service", f"{namespace}/{name}")
+        return self._services.get((namespace, name))
+
+    def digest(self) -> str:
+        """Over what ``list_services`` shows."""
+        self.called("digest")
+        with self._lock:
+            services = [s for s in self._services.values() if s.type == "LoadBalancer"]
+        return reading.digest((service.uid, service.resource_version) for service in services)

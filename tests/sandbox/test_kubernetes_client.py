@@ -195,3 +195,18 @@ def test_default_kubernetes_identifies_the_cluster(tmp_path: Path) -> None:
         with cluster_running(tmp_path / str(run), ClusterOptions(name=name)) as cluster:
             uids.append(cluster.ok("GET", f"{SERVICES}/kubernetes")["metadata"]["uid"])
     assert uids[0] == uids[1] != uids[2]
+
+
+def test_clusters_side_by_side_share_nothing(tmp_path: Path) -> None:
+    """Bug caught: module-level state; stopping one cluster, watched or not, takes another with it."""
+    with cluster_running(tmp_path / "dev", ClusterOptions(name="dev")) as dev:
+        with cluster_running(tmp_path / "prod", ClusterOptions(name="prod")) as prod:
+            prod.create("web")
+            open_watch = prod.pool.request(
+                "GET",
+                f"{prod.running.url}{ALL}?watch=true",
+                headers={"Authorization": f"Bearer {prod.running.token}"},
+                preload_content=False,
+            )
+        assert len(open_watch.data.splitlines()) == 2
+        assert names(dev.ok("GET", ALL)["items"]) == ["kubernetes"]

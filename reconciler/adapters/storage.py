@@ -1,0 +1,152 @@
+"""The storage account: its clients, bounded in retries and time, and its errors in our words.
+
+A storage call ends within seconds, whatever happens: the SDKs' own patience (80 s for a queue that refuses
+connections) would hold a worker and its lease; the wake-up queue brings everything back anyway.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+)
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobClient, BlobServiceClient
+from azure.storage.queue import LinearRetry, QueueServiceClient
+
+from reconciler.adapters.credentials import credential
+from reconciler.errors import (
+    Conflict,
+    Denied,
+    NotFound,
+    OutcomeUnknown,
+    OutsideError,
+    Rejected,
+    RetryLater,
+    Stale,
+)
+from reconciler.settings import StorageSettings
+
+_TIMES: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
+_TABLE_RETRIES: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.2,
+    "retry_backoff_max": 2,
+    **_TIMES,
+}
+
+
+class StorageAccount:
+    """One storage account, by connection string or by its addresses and an identity.
+
+    ``identity`` signs in where there is no connection string; by default the one that the settings name.
+    """
+
+    def __init__(self, settings: StorageSettings, identity: TokenCredential | None = None) -> None:
+        self._settings = settings
+        self._given = identity
+
+    @cached_property
+    def tables(self) -> TableServiceClient:
+        """The table service."""
+        if self._settings.connection_string:
+            return TableServiceClient.from_connection_string(
+                self._settings.connection_string, **_TABLE_RETRIES
+            )
+        return TableServiceClient(self._settings.table_uri, credential=self._credential, **_TABLE_RETRIES)
+
+    @cached_property
+    def queues(self) -> QueueServiceClient:
+        """The queue service."""
+        options = {"retry_policy": LinearRetry(backoff=1, retry_total=1), **_TIMES}
+        if self._settings.connection_string:
+            return QueueServiceClient.from_connection_string(self._settings.connection_string, **options)
+        return QueueServiceClient(self._settings.queue_uri, credential=self._credential, **options)
+
+    def blob(self, location: str) -> BlobClient:
+        """A blob of this account by ``container/path``, or any blob by URL (with its own SAS, or ours to read)."""
+        options = {"retry_total": 1, **_TIMES}
+        if "://" not in location:
+            container, _, path = location.strip("/").partition("/")
+            return self._blobs(options).get_blob_client(container, path)
+        if "?" in location:
+            return BlobClient.from_blob_url(location, **options)
+        ours = self._blobs(options).credential
+        return BlobClient.from_blob_url(location, credential=ours, **options)
+
+    def _blobs(self, options: dict[str, Any]) -> BlobServiceClient:
+        if self._settings.connection_string:
+            return BlobServiceClient.from_connection_string(self._settings.connection_string, **options)
+        return BlobServiceClient(self._settings.blob_uri, credential=self._credential, **options)
+
+    @cached_property
+    def _credential(self) -> TokenCredential:
+        if self._given is not None:
+            return self._given
+        return credential(client_id=self._settings.client_id)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the SDKs' errors into ours. ``doing`` begins the message: "reading the table sharing"."""
+    try:
+        yield
+    except (AzureError, http.client.HTTPException, json.JSONDecodeError) as error:
+        raise _translate(doing, error) from error
+
+
+def _translate(doing: str, error: Exception) -> OutsideError:
+    said = f"{doing}: {_first_line(error)}"
+    if isinstance(error, IncompleteReadError):
+        return OutcomeUnknown(said)
+    if isinstance(error, HttpResponseError):
+        return _by_status(said, error)
+    if isinstance(error, ServiceRequestError):
+        return RetryLater(said)  # never sent
+    return OutcomeUnknown(said)
+
+
+def _by_status(said: str, error: HttpResponseError) -> OutsideError:
+    status = error.status_code or 0
+    code = _code(error)
+    if status == 412:
+        return Stale(said, code=code)
+    if status == 409:
+        return Conflict(said, code=code)
+    if status == 404:
+        return NotFound(said, code=code)
+    if status in (408, 429) or status >= 500:
+        throttled = status in (429, 503)
+        return RetryLater(said, code=code, after=_retry_after(error), throttled=throttled)
+    if status in (401, 403) or isinstance(error, ClientAuthenticationError):
+        return Denied(said, code=code)
+    if status < 400:
+        return OutcomeUnknown(said, code=code)  # an answer that made no sense
+    return Rejected(said, code=code)
+
+
+def _code(error: HttpResponseError) -> str:
+    """The service's own word; tables leave the attribute out on some errors."""
+    return str(getattr(error, "error_code", None) or "")
+
+
+def _retry_after(error: HttpResponseError) -> float | None:
+    headers = getattr(error.response, "headers", None) or {}
+    text = str(headers.get("Retry-After", ""))
+    return float(text) if text.isdecimal() else None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

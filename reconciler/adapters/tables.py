@@ -1,0 +1,202 @@
+"""The ledgers in Azure Table Storage.
+
+Tables: ``ownership`` (a partition per cluster; reservations in partitions of their own), ``sharing``,
+``history``, ``leases`` and ``clusters``. The ledgers are caches: a row that somebody deleted or broke is
+read as absent and written anew by the next run, from the tags of the PLS and from the load balancer;
+what is lost is only memory of the past (counts, times), which delays and never deletes. Leases and cluster
+states are written under their ETag: who wrote second reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+
+from azure.data.tables import TableEntity
+
+from reconciler import arm_ids
+from reconciler.adapters import table_keys as keys
+from reconciler.adapters import table_rows as rows
+from reconciler.adapters.storage import StorageAccount
+from reconciler.adapters.table_access import Delete, Table, Upsert
+from reconciler.adapters.table_state import ROW as STATE_ROW
+from reconciler.adapters.table_state import from_state, to_state
+from reconciler.errors import Conflict, Stale
+from reconciler.model import Ownership, Reservation, Sharing
+from reconciler.ports import ClusterState, HistoryEntry, Lease
+
+_ATTEMPTS = 4
+_LEASE_ROW = "lease"
+
+
+class TableLedger:
+    """The port ``Ledger``. ``prefix`` stands before the tables' names, for several in one account."""
+
+    def __init__(self, account: StorageAccount, prefix: str = "") -> None:
+        self._ownership = Table(account, f"{prefix}ownership")
+        self._sharing = Table(account, f"{prefix}sharing")
+        self._history = Table(account, f"{prefix}history")
+        self._leases = Table(account, f"{prefix}leases")
+        self._clusters = Table(account, f"{prefix}clusters")
+        self._history_keys = keys.HistoryKeys()
+
+    def create_tables(self) -> None:
+        """Create what is missing."""
+        for table in (self._ownership, self._sharing, self._history, self._leases, self._clusters):
+            table.create()
+
+    # Ownership and reservations
+
+    def ownership(self, cluster: str) -> tuple[Ownership, ...]:
+        """The ownership rows of a cluster, sorted by PLS id."""
+        found = (rows.to_ownership(cluster, e) for e in self._ownership.partition(keys.cluster_key(cluster)))
+        return tuple(sorted(filter(None, found), key=lambda row: row.pls_id))
+
+    def put_ownership(self, rows_: Iterable[Ownership]) -> None:
+        """Insert or replace rows."""
+        self._ownership.write(Upsert(rows.from_ownership(row)) for row in rows_)
+
+    def forget_ownership(self, cluster: str, pls_ids: Iterable[str]) -> None:
+        """Remove rows, and before them the reservations of these ids held by this cluster.
+
+        In this order: whoever dies between the two finds the row again, and with it what is left to do.
+        """
+        ids = list(pls_ids)
+        for entity in self._reserved(ids):
+            held = rows.to_reservation(entity)
+            if held and held.cluster == cluster:
+                with suppress(Stale):  # no longer what was read, hence no longer known to be ours
+                    self._ownership.delete_if_unchanged(entity)
+        partition = keys.cluster_key(cluster)
+        self._ownership.write(Delete(partition, keys.pls_key(pls_id)) for pls_id in ids)
+
+    def reservations(self, pls_ids: Iterable[str]) -> dict[str, Reservation]:
+        """The reservations of these ids, by lower-case id."""
+        held = filter(None, map(rows.to_reservation, self._reserved(pls_ids)))
+        return {reservation.pls_id: reservation for reservation in held}
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Reserve a PLS id, or confirm or renew one's own. Raises Conflict where another has it.
+
+        The insert decides: of two clusters that ask at once, one gets the row.
+        """
+        entity = rows.from_reservation(reservation)
+        for _ in range(_ATTEMPTS):
+            with suppress(Conflict):
+                self._ownership.insert(entity)
+                return
+            found = self._ownership.get(entity["PartitionKey"], entity["RowKey"])
+            if found is None:
+                continue  # given up since
+            held = rows.to_reservation(found)
+            if held and not may_renew(held, reservation):
+                raise Conflict(reserved_sentence(held), code="Reserved")
+            if held == replace(reservation, pls_id=arm_ids.key(reservation.pls_id)):
+                return
+            with suppress(Stale):
+                self._ownership.replace(entity, found.metadata["etag"] or "")
+                return
+        raise Stale(f"the reservation of {reservation.pls_id} keeps changing")
+
+    def _reserved(self, pls_ids: Iterable[str]) -> list[TableEntity]:
+        """The reservation rows of these ids: one query for each resource group among them."""
+        wanted = {(keys.reservation_partition(pls_id), keys.pls_key(pls_id)) for pls_id in pls_ids}
+        found: list[TableEntity] = []
+        for partition in sorted({partition for partition, _ in wanted}):
+            rows_wanted = {row for in_partition, row in wanted if in_partition == partition}
+            found += self._ownership.partition(partition, only=rows_wanted)
+        return found
+
+    # Sharing
+
+    def sharing(self, cluster: str) -> tuple[Sharing, ...]:
+        """The sharing rows of a cluster, sorted by PLS id and Service."""
+        found = (rows.to_sharing(cluster, e) for e in self._sharing.partition(keys.cluster_key(cluster)))
+        return tuple(sorted(filter(None, found), key=lambda row: (row.pls_id, row.service.key)))
+
+    def replace_sharing(self, cluster: str, before: Iterable[Sharing], after: Iterable[Sharing]) -> None:
+        """Make the rows ``after`` out of ``before``, touching only what differs."""
+        partition = keys.cluster_key(cluster)
+        old = {keys.sharing_key(row.pls_id, row.service): row for row in before}
+        new = {keys.sharing_key(row.pls_id, row.service): row for row in after}
+        changed = [row for key, row in new.items() if old.get(key) != row]
+        gone = [Delete(partition, key) for key in old if key not in new]
+        self._sharing.write([*(Upsert(rows.from_sharing(row)) for row in changed), *gone])
+
+    # Leases
+
+    def lease(self, cluster: str) -> Lease:
+        """The lease row, read now."""
+        found = self._leases.get(keys.cluster_key(cluster), _LEASE_ROW)
+        if found is None:
+            return Lease(cluster)
+        stamp = rows.plain(found.metadata["timestamp"])
+        return rows.to_lease(cluster, found, found.metadata["etag"] or "", stamp)
+
+    def write_lease(self, lease: Lease) -> Lease:
+        """Write the row if it still has ``lease.version``; raises Stale where it has not.
+
+        Where the answer was lost, the row is read again: if it holds what was to be written, it was.
+        """
+        written = self._leases.write_guarded(rows.from_lease(lease, _LEASE_ROW), lease.version)
+        return replace(lease, version=written.version, stamp=written.stamp)
+
+    # Cluster states
+
+    def state(self, cluster: str) -> ClusterState:
+        """The state row, or an empty one."""
+        found = self._clusters.get(keys.cluster_key(cluster), STATE_ROW)
+        return to_state(cluster, found, found.metadata["etag"] or "") if found else ClusterState(cluster)
+
+    def states(self) -> tuple[ClusterState, ...]:
+        """The state rows of all clusters, also of those no longer configured, sorted by name."""
+        found = [e for e in self._clusters.everything() if e["RowKey"] == STATE_ROW]
+        states = (to_state(_cluster_of(e), e, e.metadata["etag"] or "") for e in found)
+        return tuple(sorted(states, key=lambda state: state.cluster))
+
+    def write_state(self, state: ClusterState) -> ClusterState:
+        """Write the row if it still has ``state.version``; raises Stale where it has not."""
+        written = self._clusters.write_guarded(from_state(state), state.version)
+        return replace(state, version=written.version)
+
+    # History
+
+    def add_history(self, entries: Sequence[HistoryEntry]) -> None:
+        """Append; a later entry of one call counts as newer. Long texts are cut."""
+        lines = [(entry, self._history_keys.next(entry.at)) for entry in entries]
+        own = [(keys.cluster_key(entry.cluster), entry, row) for entry, row in lines if entry.cluster]
+        everywhere = [(keys.ALL_CLUSTERS, entry, row) for entry, row in lines]
+        self._history.write(
+            Upsert(rows.from_history(partition, row, entry)) for partition, entry, row in own + everywhere
+        )
+
+    def history(self, cluster: str, limit: int) -> tuple[HistoryEntry, ...]:
+        """The newest entries first; of all clusters where ``cluster`` is ""."""
+        partition = keys.cluster_key(cluster) if cluster else keys.ALL_CLUSTERS
+        lines = filter(None, map(rows.to_history, self._history.pages(partition, limit)))
+        return tuple(islice(lines, limit))
+
+
+def may_renew(held: Reservation, asked: Reservation) -> bool:
+    """Whether a reservation is the asker's own: same cluster, and same Service or same frontend."""
+    if held.cluster != asked.cluster:
+        return False
+    same_service = bool(held.service_uid) and held.service_uid == asked.service_uid
+    same_frontend = bool(held.frontend_id) and arm_ids.same(held.frontend_id, asked.frontend_id)
+    return same_service or same_frontend
+
+
+def reserved_sentence(held: Reservation) -> str:
+    """Who has a PLS id."""
+    return (
+        f"{held.pls_id} is reserved by cluster {held.cluster} for frontend {held.frontend_id or '(none)'} "
+        f"and the Service with UID {held.service_uid or '(unknown)'}"
+    )
+
+
+def _cluster_of(entity: TableEntity) -> str:
+    """The name as written, or its key where that was edited away."""
+    name = rows.words(entity, "cluster")
+    return name if keys.cluster_key(name) == entity["PartitionKey"] else str(entity["PartitionKey"])

@@ -1,0 +1,221 @@
+"""What can be asked over HTTP: each method takes parameters as text and answers a status and a JSON body.
+
+Errors are ``{"error": {"code", "message"}}``. Everything here is untrusted input until it is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from reconciler import wakeups
+from reconciler.errors import Denied, NotFound, OutsideError, RetryLater, SettingsError
+from reconciler.model import ClusterConfig
+from reconciler.ports import ClusterState, HistoryEntry, WakeUp
+from reconciler.reconcile import Run, dry_run, report_of, update_state
+from reconciler.rendering import VERSION, plan_json
+from reconciler.status import entry_json, status
+from reconciler.worker import Worker
+
+RELEASE_FOR = timedelta(hours=1)
+MAX_HISTORY = 500
+Params = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP status and a JSON body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class BadRequest(Exception):
+    """A request that is refused: HTTP status, code, and a message that says what to do."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def failure(status: int, code: str, message: str) -> Reply:
+    """An error as JSON."""
+    return Reply(status, {"error": {"code": code, "message": message}})
+
+
+def answer(call: Callable[[], Reply]) -> Reply:
+    """What a call answers, its failures as JSON errors."""
+    try:
+        return call()
+    except BadRequest as error:
+        return failure(error.status, error.code, str(error))
+    except SettingsError as error:
+        return failure(500, "WrongSettings", str(error))
+    except Denied as error:
+        return failure(502, "Denied", str(error))
+    except NotFound as error:
+        return failure(502, "NotFound", str(error))
+    except RetryLater as error:
+        return failure(503, "RetryLater", str(error))
+    except OutsideError as error:
+        return failure(502, "OutsideFailed", str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The HTTP functions, without HTTP."""
+
+    worker: Worker
+
+    def resync(self, params: Params) -> Reply:
+        """``cluster`` (all where absent), ``dryRun``, ``wait``: queue it, plan it, or do it now."""
+        dry, wait = _flag(params, "dryRun"), _flag(params, "wait")
+        if dry:
+            return self.plan(params)
+        if wait:
+            return self._run_now(self._one(params))
+        configs = self._some(params)
+        paused = {c.name for c in configs if self.worker.ledger.state(c.name).paused}
+        if len(configs) == 1 and paused:
+            raise _paused(configs[0].name)
+        names = [c.name for c in configs if c.name not in paused]
+        for name in names:
+            self.worker.queue.send(WakeUp(name, wakeups.PERSON))
+        return Reply(202, {"queued": names, "paused": sorted(paused)})
+
+    def plan(self, params: Params) -> Reply:
+        """``cluster`` (all where absent): what would be written now, and what was found. Writes nothing."""
+        runs = [dry_run(self.worker.engine, config) for config in self._some(params)]
+        plans = [plan_json(run.plan, run.config.mode) for run in runs]
+        return Reply(200, {"version": VERSION, "plans": plans})
+
+    def _run_now(self, config: ClusterConfig) -> Reply:
+        if self.worker.ledger.state(config.name).paused:
+            raise _paused(config.name)
+        now = self.worker.engine.clock.now()
+        done = self.worker.handle(WakeUp(config.name, wakeups.PERSON), now)
+        if done.run is None:
+            return Reply(202, {"queued": [], "message": done.sentence})
+        return Reply(200, {"message": done.sentence, "run": self._report(done.run)})
+
+    def _report(self, run: Run) -> dict[str, Any]:
+        return report_of(run, "", wakeups.PERSON, self.worker.engine.clock.now())
+
+    def release(self, params: Params) -> Reply:
+        """``cluster`` and ``digest`` (what the brake held back) or ``identity`` (the cluster that answers)."""
+        config = self._one(params)
+        digest, identity = params.get("digest", "").strip(), params.get("identity", "").strip()
+        if bool(digest) == bool(identity):
+            raise BadRequest(400, "BadParameter", "give either digest or identity")
+        state = self.worker.ledger.state(config.name)
+        if digest:
+            return self._release_digest(state, digest)
+        return self._accept_identity(state, identity)
+
+    def _release_digest(self, state: ClusterState, digest: str) -> Reply:
+        held = state.last_run.get("heldDigest", "")
+        if digest != held:
+            raise BadRequest(
+                409,
+                "NothingHeld" if not held else "OtherDigest",
+                f"cluster {state.cluster} holds back {held or 'nothing'}, not {digest[:80]}; look at the plan "
+                "again: only exactly the list you have read is released",
+            )
+        until = self.worker.engine.clock.now() + RELEASE_FOR
+        self._change(
+            state.cluster,
+            lambda s: replace(s, released=digest, released_until=until),
+            f"the held deletes {digest} were released",
+        )
+        return Reply(202, {"cluster": state.cluster, "released": digest, "queued": [state.cluster]})
+
+    def _accept_identity(self, state: ClusterState, identity: str) -> Reply:
+        if not state.offered or identity != state.offered:
+            offered = state.offered or "no other identity"
+            raise BadRequest(
+                409, "OtherIdentity", f"cluster {state.cluster} offers {offered}, not {identity[:80]}"
+            )
+        self._change(
+            state.cluster,
+            lambda s: replace(s, identity=identity, offered=""),
+            f"the cluster with identity {identity} was accepted",
+        )
+        return Reply(202, {"cluster": state.cluster, "identity": identity, "queued": [state.cluster]})
+
+    def _change(
+        self, cluster: str, change: Callable[[ClusterState], ClusterState], sentence: str, wake: bool = True
+    ) -> None:
+        """Change the state row, write it into the history, and wake the cluster."""
+        update_state(self.worker.ledger, cluster, change)
+        now = self.worker.engine.clock.now()
+        self.worker.ledger.add_history([HistoryEntry(cluster, now, "person", "Person", sentence)])
+        if wake:
+            self.worker.queue.send(WakeUp(cluster, wakeups.PERSON))
+
+    def pause(self, params: Params) -> Reply:
+        """``cluster``: nothing is done for it until it is resumed; wake-ups are dropped."""
+        name = self._one(params).name
+        self._change(name, lambda s: replace(s, paused=True), "the cluster was paused", wake=False)
+        return Reply(200, {"cluster": name, "paused": True})
+
+    def resume(self, params: Params) -> Reply:
+        """``cluster``: go on, beginning with a full run."""
+        name = self._one(params).name
+        self._change(name, lambda s: replace(s, paused=False), "the cluster was resumed")
+        return Reply(202, {"cluster": name, "paused": False, "queued": [name]})
+
+    def status(self, params: Params) -> Reply:
+        """``cluster`` (all where absent): the state from the ledgers alone."""
+        name = params.get("cluster", "").strip()
+        configs = self.worker.configs()
+        report = status(self.worker.ledger, configs, name)
+        if name and name not in configs and not report["clusters"][0]["lastRun"]:
+            raise _unknown(name, configs)
+        return Reply(200, report)
+
+    def history(self, params: Params) -> Reply:
+        """``cluster`` (all where absent), ``limit`` (1 to 500, default 50): the newest entries first."""
+        limit = _number(params, "limit", 50, MAX_HISTORY)
+        entries = self.worker.ledger.history(params.get("cluster", "").strip(), limit)
+        return Reply(200, {"version": VERSION, "entries": [entry_json(e) for e in entries]})
+
+    def _one(self, params: Params) -> ClusterConfig:
+        name = params.get("cluster", "").strip()
+        configs = self.worker.configs()
+        if not name:
+            raise BadRequest(400, "BadParameter", "cluster is required: the name of a configured cluster")
+        if name not in configs:
+            raise _unknown(name, configs)
+        return configs[name]
+
+    def _some(self, params: Params) -> list[ClusterConfig]:
+        if params.get("cluster", "").strip():
+            return [self._one(params)]
+        return [config for _, config in sorted(self.worker.configs().items())]
+
+
+def _unknown(name: str, configs: Mapping[str, ClusterConfig]) -> BadRequest:
+    names = ", ".join(sorted(configs)[:20])
+    return BadRequest(404, "UnknownCluster", f"cluster {name[:80]!r} is not configured; configured: {names}")
+
+
+def _paused(name: str) -> BadRequest:
+    return BadRequest(409, "Paused", f"cluster {name} is paused; resume it first (POST /api/resume)")
+
+
+def _flag(params: Params, name: str) -> bool:
+    value = params.get(name, "").strip().lower()
+    if value not in ("", "true", "false", "1", "0"):
+        raise BadRequest(400, "BadParameter", f"{name} must be true or false")
+    return value in ("true", "1")
+
+
+def _number(params: Params, name: str, default: int, maximum: int) -> int:
+    value = params.get(name, "").strip()
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= maximum):
+        raise BadRequest(400, "BadParameter", f"{name} must be a number from 1 to {maximum}")
+    return int(value)

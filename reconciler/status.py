@@ -1,0 +1,125 @@
+"""The state of everything, told from the ledgers alone: no call to Azure or to a cluster.
+
+``version``, ``clusters``: each with ``name``, ``configured``, ``mode``, ``paused``, ``identity``,
+``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings`` and ``privateLinkServices``, each
+of which has ``id``, ``name``, ``alias``, ``state``, ``frontend``, ``owner``, ``sharers``, ``refused``,
+``natIps``, ``connections`` (number by state), ``lastError`` and ``notBefore``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler import arm_ids
+from reconciler.model import ClusterConfig, Ownership, Sharing
+from reconciler.ports import ClusterState, HistoryEntry, Ledger
+from reconciler.rendering import VERSION, instant
+
+APART = ("findings", "held", "heldDigest", "digest")
+
+
+def status(ledger: Ledger, configs: Mapping[str, ClusterConfig], cluster: str = "") -> dict[str, Any]:
+    """The status of one cluster, or of all that are configured or remembered."""
+    states = {s.cluster: s for s in ([ledger.state(cluster)] if cluster else ledger.states())}
+    names = [cluster] if cluster else sorted({*states, *configs})
+    return {
+        "version": VERSION,
+        "clusters": [
+            _cluster(name, configs.get(name), states.get(name, ClusterState(name)), ledger) for name in names
+        ],
+    }
+
+
+def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
+    run = state.last_run
+    sharing = ledger.sharing(name)
+    return {
+        "name": name,
+        "configured": config is not None,
+        "mode": config.mode if config else "",
+        "paused": state.paused,
+        "identity": state.identity,
+        "offeredIdentity": state.offered,
+        "lastRun": {k: v for k, v in run.items() if k not in APART} or None,
+        "held": run.get("held", []),
+        "heldDigest": run.get("heldDigest", ""),
+        "findings": run.get("findings", []),
+        "privateLinkServices": [_private_link_service(row, sharing) for row in ledger.ownership(name)],
+    }
+
+
+def _private_link_service(row: Ownership, sharing: Iterable[Sharing]) -> dict[str, Any]:
+    tenants = [s for s in sharing if arm_ids.same(s.pls_id, row.pls_id)]
+    return {
+        "id": row.pls_id,
+        "name": arm_ids.last_name(row.pls_id),
+        "alias": row.alias,
+        "state": row.state,
+        "frontend": row.frontend_id,
+        "owner": row.owner.key,
+        "sharers": [s.service.key for s in tenants if s.role == "shares"],
+        "refused": [s.service.key for s in tenants if s.role == "refused"],
+        "natIps": list(row.nat_ips),
+        "connections": dict(row.connections),
+        "lastError": row.last_error,
+        "notBefore": instant(row.not_before),
+    }
+
+
+def entry_json(entry: HistoryEntry) -> dict[str, Any]:
+    """One line of history."""
+    return {
+        "at": instant(entry.at),
+        "cluster": entry.cluster,
+        "kind": entry.kind,
+        "reason": entry.reason,
+        "result": entry.result,
+        "sentence": entry.sentence,
+        "service": entry.service,
+        "frontend": entry.frontend_id,
+        "privateLinkService": entry.pls_id,
+        "run": entry.run,
+    }
+
+
+def status_text(report: Mapping[str, Any]) -> str:
+    """The status as a table for people."""
+    return "\n".join(line for cluster in report["clusters"] for line in _cluster_lines(cluster))
+
+
+def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
+    run = cluster["lastRun"]
+    flags = [cluster["mode"] or "not configured"] + (["paused"] if cluster["paused"] else [])
+    seen = f"last run {run['began']}, {run['seconds']} s, {run['reason']}" if run else "never looked at"
+    yield f"{cluster['name']} ({', '.join(flags)}): {seen}"
+    yield from _table([_row(pls) for pls in cluster["privateLinkServices"]])
+    for write in cluster["held"]:
+        yield f"  held ({cluster['heldDigest']}): {write['sentence']}"
+    for finding in cluster["findings"]:
+        yield f"  ! {finding['severity']} {finding['reason']}: {finding['sentence']}"
+
+
+HEADER = ("PRIVATE LINK SERVICE", "STATE", "OWNER", "SHARERS", "NAT IPS", "CONNECTIONS", "ALIAS")
+
+
+def _row(pls: Mapping[str, Any]) -> tuple[str, ...]:
+    connections = ", ".join(f"{count} {state}" for state, count in pls["connections"].items())
+    return (
+        pls["name"],
+        pls["state"],
+        pls["owner"],
+        ", ".join(pls["sharers"]),
+        ", ".join(pls["natIps"]),
+        connections,
+        pls["alias"],
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    if not rows:
+        return
+    table = [HEADER, *(tuple(cell or "-" for cell in row) for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
+    for row in table:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

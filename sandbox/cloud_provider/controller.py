@@ -12,6 +12,7 @@ import aiohttp
 
 from sandbox.cloud_provider.azure import Arm
 from sandbox.cloud_provider.ensuring import Balancing
+from sandbox.cloud_provider.in_tree import InTreeLinks
 from sandbox.cloud_provider.kubernetes import ExpiredError, Kubernetes
 from sandbox.cloud_provider.options import Json, ProviderOptions, SyncError
 from sandbox.cloud_provider.wishes import FINALIZER, service_key, wants_balancer
@@ -38,8 +39,9 @@ async def start_cloud_provider(options: ProviderOptions) -> RunningCloudProvider
     """Start a cluster's controller; it connects (and reconnects) on its own."""
     sessions = [_session(path) for path in (options.arm.ca_path, options.cluster.ca_path)]
     arm = Arm(sessions[0], options.arm, f"cloud-provider-{options.name}", options.poll_seconds)
+    links = InTreeLinks(options, arm) if options.pls else None
     api = Kubernetes(sessions[1], options.cluster)
-    controller = Controller(api, Balancing(options, arm), options.retry_seconds)
+    controller = Controller(api, Balancing(options, arm, links), options.retry_seconds)
     tasks = [asyncio.create_task(part()) for part in (controller.watch, controller.work)]
     return RunningCloudProvider(tasks, sessions)
 

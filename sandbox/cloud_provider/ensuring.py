@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 from sandbox.cloud_provider import balancers
 from sandbox.cloud_provider.azure import Arm
 from sandbox.cloud_provider.options import Json, ProviderOptions, SyncError
-from sandbox.cloud_provider.wishes import Wish, read_wish, uid_name
+from sandbox.cloud_provider.wishes import Wish, read_wish, service_key, uid_name
 
 _SERVICE_TAG = "k8s-azure-service"
 _CLUSTER_TAG = "k8s-azure-cluster-name"
@@ -19,8 +20,8 @@ class PrivateLinks(Protocol):
     async def ensure(self, service: Json, frontend_id: str) -> None:
         """The PLS of a frontend made as the Service asks. SyncError when it cannot be."""
 
-    async def remove(self, service: Json, frontend_id: str) -> None:
-        """The PLS of a frontend, which is to go, deleted with its connections."""
+    async def remove(self, service: Json, frontend_id: str) -> bool:
+        """The PLS of a frontend, which is to go, deleted with its connections. Whether there was one."""
 
 
 class Balancing:
@@ -54,7 +55,8 @@ class Balancing:
         before = found or balancers.empty(self._options, balancer_id)
         after, frontend = balancers.with_service(self._options, before, wish, public_ip)
         if after != before:
-            await self._release(service, before, after)
+            if await self._release(service, before, after):
+                return await self._join(service, wish, public_ip)  # a PLS's end changes the etag: look again
             after = await self._write(before, after)
         named = (item for item in balancers.frontends(after) if item["name"] == frontend["name"])
         return next(named)
@@ -66,16 +68,27 @@ class Balancing:
         after = balancers.without_service(before, uid_name(service["metadata"]["uid"]))
         if after == before:
             return
-        await self._release(service, before, after)
+        if await self._release(service, before, after):
+            await self._leave(service, internal=internal)
+            return
         await self._write(before, after)
         for frontend in balancers.dropped(before, after):
             await self._remove_public_ip(balancers.public_ip_of(frontend))
 
-    async def _release(self, service: Json, before: Json, after: Json) -> None:
-        """Before frontends go, their PLSs do, if that is our part; if not, ARM may refuse what follows."""
-        if self._links:
-            for frontend in balancers.dropped(before, after):
-                await self._links.remove(service, frontend["id"])
+    async def _release(self, service: Json, before: Json, after: Json) -> bool:
+        """Before frontends go, their PLSs do, if that is our part; if not, ARM may refuse what follows.
+
+        Whether one was deleted. A failure is only noted: the load balancer's own refusal is what is told.
+        """
+        deleted = False
+        if self._links is None:
+            return deleted
+        for frontend in balancers.dropped(before, after):
+            try:
+                deleted |= await self._links.remove(service, frontend["id"])
+            except SyncError as error:
+                print(f"cloud provider: {service_key(service)}: {error}", file=sys.stderr)
+        return deleted
 
     async def _write(self, before: Json, after: Json) -> Json:
         if not balancers.frontends(after):

@@ -5,6 +5,7 @@ Errors are ``{"error": {"code", "message"}}``. Everything here is untrusted inpu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -43,6 +44,19 @@ class BadRequest(Exception):
 def failure(status: int, code: str, message: str) -> Reply:
     """An error as JSON."""
     return Reply(status, {"error": {"code": code, "message": message}})
+
+
+def parameters(query: Mapping[str, str], body: bytes) -> Params:
+    """The parameters of a request: of the query, and of a JSON object in the body. Raises BadRequest."""
+    if not body.strip():
+        return query
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest(400, "BadBody", "the body must be a JSON object, or empty") from None
+    if not isinstance(given, dict) or not all(isinstance(v, str | int | bool) for v in given.values()):
+        raise BadRequest(400, "BadBody", "the body must be a JSON object of texts, numbers, true and false")
+    return {**{str(k): v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}, **query}
 
 
 def answer(call: Callable[[], Reply]) -> Reply:
@@ -180,6 +194,12 @@ class Api:
         limit = _number(params, "limit", 50, MAX_HISTORY)
         entries = self.worker.ledger.history(params.get("cluster", "").strip(), limit)
         return Reply(200, {"version": VERSION, "entries": [entry_json(e) for e in entries]})
+
+    def health(self) -> Reply:
+        """Reads the configuration and one row of the ledger."""
+        self.worker.configs()
+        self.worker.ledger.lease("health")
+        return Reply(200, {})
 
     def _one(self, params: Params) -> ClusterConfig:
         name = params.get("cluster", "").strip()

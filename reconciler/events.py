@@ -57,7 +57,7 @@ def read_event(item: Any) -> Event:
     fields = dict(item)
     try:
         if "specversion" in fields:
-            cloud = CloudEvent.from_dict(fields)
+            cloud: CloudEvent[Any] = CloudEvent.from_dict(fields)
             return _event(cloud.id, cloud.type, cloud.subject)
         event = EventGridEvent.from_dict(fields)
         return _event(event.id, event.event_type, event.subject)

@@ -198,6 +198,12 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+def trigger_setting(name: str, environ: Mapping[str, str]) -> str:
+    """A setting that a trigger's binding needs when functions are indexed: as set, unchecked, or its default."""
+    default = next(setting.default for setting in SETTINGS if setting.name == name)
+    return environ.get(name, "").strip() or default
+
+
 def load(environ: Mapping[str, str]) -> Settings:
     """Read all settings. Raises SettingsError with a line per mistake, each beginning with the setting's name."""
     values: dict[str, Any] = {}

@@ -1,0 +1,168 @@
+"""The triggers: parse, call, map the result. What they lead to is in :mod:`reconciler`.
+
+Handlers are ``async def`` and run the engine on threads: the platform keeps its trace context that way,
+and the event loop of the worker stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.functions as func
+
+from reconciler import api, ingest, settings, wiring
+from reconciler.events import Event
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+wired = wiring.Lazy(lambda: wiring.app(settings.load(os.environ)))
+
+STORAGE = "AzureWebJobsStorage"
+# Read at indexing: a %SETTING% in a binding would have no default.
+LB_EVENTS = settings.trigger_setting("LB_EVENTS_QUEUE", os.environ)
+RECONCILE = settings.trigger_setting("RECONCILE_QUEUE", os.environ)
+RESYNC_SCHEDULE = settings.trigger_setting("RESYNC_SCHEDULE", os.environ)
+PROBE_SCHEDULE = settings.trigger_setting("PROBE_SCHEDULE", os.environ)
+
+
+@app.function_name("on_event_queue")
+@app.queue_trigger(arg_name="message", queue_name=LB_EVENTS, connection=STORAGE)
+async def on_event_queue(message: func.QueueMessage) -> None:
+    """Events that Event Grid put into the storage queue."""
+    await asyncio.to_thread(lambda: ingest.on_events(wired().worker, message.get_body()))
+
+
+@app.function_name("on_event_grid")
+@app.event_grid_trigger(arg_name="event")
+async def on_event_grid(event: func.EventGridEvent) -> None:
+    """Events of a subscription that points at this function directly."""
+    await asyncio.to_thread(lambda: ingest.wake_for(wired().worker, (_event(event),)))
+
+
+def _event(event: Any) -> Event:
+    """The platform hands over a CloudEvent where the event is one, whatever the annotation says."""
+    kind = event.type if isinstance(event, func.CloudEvent) else event.event_type
+    return Event(str(event.id), str(kind), str(event.subject))
+
+
+@app.function_name("on_timer")
+@app.timer_trigger(arg_name="timer", schedule=RESYNC_SCHEDULE)
+async def on_timer(timer: func.TimerRequest) -> None:
+    """A full pass: one message per cluster."""
+    await asyncio.to_thread(lambda: ingest.on_timer(wired().worker))
+
+
+@app.function_name("on_probe")
+@app.timer_trigger(arg_name="timer", schedule=PROBE_SCHEDULE, use_monitor=False)
+async def on_probe(timer: func.TimerRequest) -> None:
+    """Has any Service changed? One message per cluster."""
+    await asyncio.to_thread(lambda: ingest.on_probe(wired().worker))
+
+
+@app.function_name("on_reconcile")
+@app.queue_trigger(arg_name="message", queue_name=RECONCILE, connection=STORAGE)
+async def on_reconcile(message: func.QueueMessage) -> None:
+    """The worker: one wake-up of one cluster."""
+    inserted = message.insertion_time or datetime.now(UTC)
+    await asyncio.to_thread(lambda: ingest.on_wake_up(wired().worker, message.get_body(), _utc(inserted)))
+
+
+@app.function_name("on_poison")
+@app.queue_trigger(arg_name="message", queue_name=f"{RECONCILE}-poison", connection=STORAGE)
+async def on_poison(message: func.QueueMessage) -> None:
+    """A wake-up that failed for good."""
+    await asyncio.to_thread(
+        lambda: ingest.on_poison(wired().worker, message.get_body(), f"{RECONCILE}-poison")
+    )
+
+
+@app.function_name("on_poison_event")
+@app.queue_trigger(arg_name="message", queue_name=f"{LB_EVENTS}-poison", connection=STORAGE)
+async def on_poison_event(message: func.QueueMessage) -> None:
+    """An event that failed for good."""
+    await asyncio.to_thread(
+        lambda: ingest.on_poison(wired().worker, message.get_body(), f"{LB_EVENTS}-poison")
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@app.function_name("resync")
+@app.route(route="resync", methods=["POST"])
+async def resync(req: func.HttpRequest) -> func.HttpResponse:
+    """Reconcile now: queued, planned (``dryRun``) or done while you wait (``wait``)."""
+    return await _serve(req, lambda a, p: a.resync(p))
+
+
+@app.function_name("release")
+@app.route(route="release", methods=["POST"])
+async def release(req: func.HttpRequest) -> func.HttpResponse:
+    """Let go what the brake held back, or accept another cluster identity."""
+    return await _serve(req, lambda a, p: a.release(p))
+
+
+@app.function_name("pause")
+@app.route(route="pause", methods=["POST"])
+async def pause(req: func.HttpRequest) -> func.HttpResponse:
+    """Do nothing for a cluster until it is resumed."""
+    return await _serve(req, lambda a, p: a.pause(p))
+
+
+@app.function_name("resume")
+@app.route(route="resume", methods=["POST"])
+async def resume(req: func.HttpRequest) -> func.HttpResponse:
+    """Go on with a paused cluster."""
+    return await _serve(req, lambda a, p: a.resume(p))
+
+
+@app.function_name("plan")
+@app.route(route="plan", methods=["GET"])
+async def plan(req: func.HttpRequest) -> func.HttpResponse:
+    """What would be written now."""
+    return await _serve(req, lambda a, p: a.plan(p))
+
+
+@app.function_name("status")
+@app.route(route="status", methods=["GET"])
+async def status(req: func.HttpRequest) -> func.HttpResponse:
+    """The state of everything, from the ledgers alone."""
+    return await _serve(req, lambda a, p: a.status(p))
+
+
+@app.function_name("history")
+@app.route(route="history", methods=["GET"])
+async def history(req: func.HttpRequest) -> func.HttpResponse:
+    """What happened, newest first."""
+    return await _serve(req, lambda a, p: a.history(p))
+
+
+@app.function_name("health")
+@app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether settings and ledgers can be read; tells nothing else."""
+    reply = await asyncio.to_thread(lambda: api.answer(lambda: wired().api.health()))
+    healthy = reply.status == 200
+    return _response(api.Reply(200 if healthy else 503, {"status": "ok" if healthy else "failing"}))
+
+
+async def _serve(
+    req: func.HttpRequest, call: Callable[[api.Api, api.Params], api.Reply]
+) -> func.HttpResponse:
+    """Parameters from the query and, for POST, from a JSON body; the query wins."""
+
+    def work() -> api.Reply:
+        params = api.parameters(dict(req.params), req.get_body())
+        return call(wired().api, params)
+
+    return _response(await asyncio.to_thread(lambda: api.answer(work)))
+
+
+def _response(reply: api.Reply) -> func.HttpResponse:
+    body = json.dumps(reply.body, ensure_ascii=False, default=str)
+    return func.HttpResponse(body, status_code=reply.status, mimetype="application/json")

@@ -1,0 +1,89 @@
+"""What the triggers do: events and timers become wake-ups, wake-ups become runs, poison becomes a record."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime, timedelta
+
+from reconciler.adapters.queues import read_wake_up
+from reconciler.events import Event, clusters_woken, read_events
+from reconciler.ports import WakeUp
+from reconciler.worker import PROBE, Done, Worker
+
+log = logging.getLogger("reconciler")
+EVENT = "event"
+RESYNC = "timer"
+# Full passes of many clusters are spread over this many seconds, by a hash of the name.
+SPREAD_SECONDS = 240
+SECONDS_PER_CLUSTER = 2
+
+
+def on_events(worker: Worker, body: bytes | str) -> tuple[str, ...]:
+    """Wake the clusters that a message of Event Grid is about; what cannot be read is logged and dropped."""
+    try:
+        events = read_events(body)
+    except ValueError as error:
+        log.warning("an event was ignored: %s", error)
+        return ()
+    return wake_for(worker, events)
+
+
+def wake_for(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
+    """Wake the clusters that events are about, each once."""
+    configs = worker.configs()
+
+    def holder(pls_id: str) -> str:
+        reservation = worker.ledger.reservations([pls_id]).get(pls_id.lower())
+        return reservation.cluster if reservation else ""
+
+    names = sorted({n for event in events for n in clusters_woken(event, configs.values(), holder)})
+    for name in names:
+        worker.queue.send(WakeUp(name, EVENT))
+    return tuple(names)
+
+
+def on_timer(worker: Worker) -> None:
+    """A full pass over every cluster, spread over the interval."""
+    configs = worker.configs()
+    now = worker.engine.clock.now()
+    window = min(SPREAD_SECONDS, SECONDS_PER_CLUSTER * (len(configs) - 1))
+    for name in configs:
+        delay = spread(name, window)
+        due = now + timedelta(seconds=delay) if delay else None
+        worker.queue.send(WakeUp(name, RESYNC, due), delay)
+
+
+def spread(name: str, window: int) -> int:
+    """Seconds from 0 to ``window``, always the same for a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % (window + 1)
+
+
+def on_probe(worker: Worker) -> None:
+    """Ask of every cluster whether its Services changed; the worker looks, a message each."""
+    for name in worker.configs():
+        worker.queue.send(WakeUp(name, PROBE))
+
+
+def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
+    """Serve a message of the work queue. Raises OutsideError where it is to be tried again."""
+    try:
+        wake_up = read_wake_up(body)
+    except ValueError as error:
+        worker.poison("", f"{error}: {_text(body)}")
+        return Done(f"a message was set aside: {error}")
+    return worker.handle(wake_up, inserted)
+
+
+def on_poison(worker: Worker, body: bytes | str, queue: str) -> None:
+    """Record a message that failed for good, so that status and history show it, and log it as an error."""
+    try:
+        cluster = read_wake_up(body).cluster
+    except ValueError:
+        cluster = ""
+    log.error("poison message in %s, cluster %s: %s", queue, cluster or "unknown", _text(body)[:500])
+    worker.poison(cluster, f"{queue}: {_text(body)}")
+
+
+def _text(body: bytes | str) -> str:
+    return body.decode("utf-8", "replace") if isinstance(body, bytes) else body

@@ -1,0 +1,158 @@
+"""The composition root: settings in, a working whole out. The only module that knows all adapters."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.adapters.arm import ArmAccess, ArmAzure
+from reconciler.adapters.blobs import BlobSetting
+from reconciler.adapters.credentials import credential
+from reconciler.adapters.kubernetes import KubernetesCluster
+from reconciler.adapters.queues import StorageQueue
+from reconciler.adapters.storage import StorageAccount
+from reconciler.adapters.tables import TableLedger
+from reconciler.api import Api
+from reconciler.cluster_settings import parse_clusters
+from reconciler.errors import SettingsError
+from reconciler.gate import Gate
+from reconciler.model import ApiAccess, ClusterConfig
+from reconciler.ports import Ledger
+from reconciler.reconcile import Engine
+from reconciler.settings import Settings, StorageSettings
+from reconciler.worker import Worker
+
+log = logging.getLogger("reconciler")
+# A kubeconfig that was replaced on disk is in force after this many seconds at the latest.
+REOPEN_SECONDS = 600.0
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        """The present, in UTC."""
+        return datetime.now(UTC)
+
+
+class Clusters:
+    """Opens clusters; keeps their connections for a while."""
+
+    def __init__(self, timeout_seconds: float, clock: Callable[[], datetime]) -> None:
+        self._timeout = timeout_seconds
+        self._clock = clock
+        self._open: dict[ApiAccess, tuple[datetime, KubernetesCluster]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, config: ClusterConfig) -> KubernetesCluster:
+        """The cluster's API."""
+        with self._lock:
+            now = self._clock()
+            opened = self._open.get(config.access)
+            if opened is None or (now - opened[0]).total_seconds() > REOPEN_SECONDS:
+                opened = (now, KubernetesCluster(config.access, self._timeout))
+                self._open[config.access] = opened
+            return opened[1]
+
+
+def new_id() -> str:
+    """A fresh id for runs and lease holders."""
+    return uuid.uuid4().hex[:16]
+
+
+def engine(settings: Settings, ledger: Ledger | None) -> Engine:
+    """The engine; without a ledger it can only plan."""
+    access = ArmAccess(
+        endpoint=settings.arm_endpoint,
+        audience=settings.arm_audience,
+        ca_file=settings.arm_ca_file,
+        connections=settings.max_writes + 16,
+    )
+    azure = ArmAzure(access, credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file))
+    clock = SystemClock()
+    return Engine(
+        cluster_of=Clusters(settings.kubernetes_timeout, clock.now),
+        azure_of=lambda config: azure,
+        ledger=ledger,
+        pool=ThreadPoolExecutor(settings.max_writes + 16, thread_name_prefix="reconciler"),
+        gate=Gate(settings.max_writes, settings.max_writes_per_network),
+        limits=settings.limits,
+        clock=clock,
+    )
+
+
+def storage_of(settings: Settings) -> StorageSettings:
+    """The storage account's settings. Raises SettingsError where none is configured."""
+    if settings.storage is None:
+        raise SettingsError(
+            "AzureWebJobsStorage: is not set; the ledgers and queues live in that storage account"
+        )
+    return settings.storage
+
+
+def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
+    """The clusters as configured now: the setting's, or the blob's, read at each call."""
+    if not settings.clusters_blob:
+        fixed = _by_name(settings.clusters)
+        return lambda: fixed
+    blob = BlobSetting(
+        StorageAccount(settings.storage or StorageSettings()), settings.clusters_blob, parse_clusters
+    )
+
+    def read() -> Mapping[str, ClusterConfig]:
+        reading = blob.read()
+        if reading.warning:
+            log.warning("%s", reading.warning)
+        return _by_name(reading.value)
+
+    return read
+
+
+def _by_name(configs: Iterable[ClusterConfig]) -> Mapping[str, ClusterConfig]:
+    return {config.name: config for config in configs}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything the functions call."""
+
+    worker: Worker
+    api: Api
+
+
+def app(settings: Settings) -> App:
+    """The whole, tables and queue created. Raises SettingsError or OutsideError."""
+    account = StorageAccount(storage_of(settings))
+    ledger, queue = TableLedger(account), StorageQueue(account, settings.reconcile_queue)
+    ledger.create_tables()
+    queue.create()
+    worker = Worker(
+        engine=engine(settings, ledger),
+        ledger=ledger,
+        queue=queue,
+        configs=configs_of(settings),
+        new_id=new_id,
+        lease_seconds=settings.lease_seconds,
+    )
+    return App(worker, Api(worker))
+
+
+class Lazy:
+    """The app, made at first use and once; a failure is raised at each use until it is mended."""
+
+    def __init__(self, make: Callable[[], App]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._app: App | None = None
+
+    def __call__(self) -> App:
+        """The app. Raises SettingsError or OutsideError."""
+        with self._lock:
+            if self._app is None:
+                self._app = self._make()
+            return self._app

@@ -209,12 +209,17 @@ class KubernetesCluster:
         raise RetryLater(f"{self._name()} answered, but what it sent {what}")
 
 
+# Two threads that import the client library at once see half of it: its modules import each other.
+_IMPORTING = threading.Lock()
+
+
 def _client(access: ApiAccess) -> Any:
     """A client for this access. Raises Denied with what is missing."""
     from kubernetes.config.config_exception import ConfigException
 
     try:
-        return _configured(access)
+        with _IMPORTING:
+            return _configured(access)
     except OutsideError:
         raise
     except (OSError, ConfigException) as error:

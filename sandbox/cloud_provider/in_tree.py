@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from sandbox.cloud_provider import link_settings
 from sandbox.cloud_provider.azure import Arm
@@ -13,10 +14,17 @@ from sandbox.cloud_provider.options import Json, ProviderOptions, SyncError
 _POLICY = "privateLinkServiceNetworkPolicies"
 
 
+class Lister(Protocol):
+    """What a cache reads from."""
+
+    async def list(self, path: str) -> list[Json]:
+        """All PLSs of a collection."""
+
+
 class LinkCache:
     """The PLS on a frontend as last seen in a resource group, "none" included; blind for `seconds` to others' writes."""
 
-    def __init__(self, arm: Arm, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, arm: Lister, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._arm, self._seconds, self._clock = arm, seconds, clock
         self._seen: dict[tuple[str, str], tuple[float, Json | None]] = {}
 

@@ -39,7 +39,10 @@ class Fault:
         fault = cls(**{"path": ".*", **body})
         if fault.mode not in get_args(Mode):
             raise ValueError(f"mode is none of {', '.join(get_args(Mode))}")
-        re.compile(fault.path)
+        try:
+            re.compile(fault.path)
+        except re.error as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
         return fault
 
     def hits(self, method: str, path: str) -> bool:

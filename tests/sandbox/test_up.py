@@ -1,0 +1,168 @@
+"""The sandbox as a whole: what it starts, what it tells, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.queue import QueueClient
+
+from reconciler.settings import load
+from sandbox.__main__ import main
+from sandbox.functions.process import FunctionsUnavailable
+from sandbox.up import Sandbox, SandboxOptions
+from tests.sandbox.provider_steps import World, until
+
+ROOT = Path(__file__).parents[2]
+APP = """
+import json, os
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+@app.route(route="settings")
+async def settings(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(dict(os.environ)), mimetype="application/json")
+"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A functions app that shows its environment."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "function_app.py").write_text(APP)
+    (folder / "host.json").write_text('{"version": "2.0"}')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sandbox(app: Path) -> Iterator[Sandbox]:
+    options = SandboxOptions(
+        clusters=("prod", "dev"),
+        provisioning_seconds=0.3,
+        app=app,
+        settle_seconds=3,
+        extra_settings={"GRACE_SECONDS": "4", "PROBE_SCHEDULE": "*/7 * * * * *"},
+    )
+    with Sandbox.start(options) as running:
+        yield running
+
+
+def messages(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The events in the queue lb-events, decoded."""
+    text = sandbox.endpoints["storage"]["connectionString"]
+    with QueueClient.from_connection_string(text, "lb-events") as queue:
+        return [json.loads(base64.b64decode(m.content)) for m in queue.peek_messages(32)]
+
+
+def test_a_service_ends_as_an_event_in_the_storage_queue(sandbox: Sandbox) -> None:
+    """From the cluster over the cloud provider and ARM to Event Grid's subscription: base64 JSON."""
+    World(sandbox).apply("app")
+    World(sandbox).ready("app")
+    event = until(lambda: next(iter(messages(sandbox)), None))
+    assert event["eventType"] == "Microsoft.Resources.ResourceWriteSuccess"
+    assert event["data"]["operationName"] == "Microsoft.Network/loadBalancers/write"
+    assert (
+        event["subject"]
+        .lower()
+        .endswith("/resourcegroups/mc_prod/providers/microsoft.network/loadbalancers/kubernetes-internal")
+    )
+
+
+def test_the_product_accepts_the_generated_settings(sandbox: Sandbox) -> None:
+    """Both sides of the fence agree on names and shapes; neither imports the other."""
+    settings = load(sandbox.settings)
+    assert [cluster.name for cluster in settings.clusters] == ["prod", "dev"]
+    assert {cluster.in_tree for cluster in settings.clusters} == {"absent"}
+    assert {cluster.settle_seconds for cluster in settings.clusters} == {3}
+    assert settings.clusters[0].access.kubeconfig == str(sandbox.kubeconfig("prod"))
+    assert settings.limits.grace_seconds == 4
+    assert settings.probe_schedule == "*/7 * * * * *"
+
+
+def test_the_functions_run_with_the_generated_settings(sandbox: Sandbox) -> None:
+    """All of them, and an identity endpoint that a credential can use without our authority."""
+    seen = sandbox.function("GET", "/api/settings").body
+    assert sandbox.settings.items() <= seen.items()
+    assert seen["IDENTITY_ENDPOINT"].startswith("http://127.0.0.1:")
+
+
+def test_both_clusters_answer_with_networks_of_their_own(sandbox: Sandbox) -> None:
+    """endpoints.json is true of each cluster."""
+    written = json.loads((sandbox.state / "endpoints.json").read_text())
+    assert written == sandbox.endpoints
+    for name, known in written["clusters"].items():
+        assert sandbox.cluster(name, "GET", "/api/v1/namespaces/default").status == 200
+        group = f"/subscriptions/{written['arm']['subscription']}/resourceGroups/{known['nodeResourceGroup']}"
+        vnet = f"{group}/providers/Microsoft.Network/virtualNetworks/{known['vnet']['name']}"
+        assert sandbox.arm("GET", vnet).status == 200
+
+
+def test_the_files_with_secrets_are_for_their_owner_only(sandbox: Sandbox) -> None:
+    """Tokens and keys lie in a folder of the user's choice."""
+    for name in ("endpoints.json", "environment", "local.settings.json", "prod.kubeconfig", "server.key"):
+        assert (sandbox.state / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_sigterm_ends_every_process_and_takes_the_endpoints_away(app: Path, tmp_path: Path) -> None:
+    """Whoever waits for endpoints.json never reads those of a sandbox that is gone."""
+    words = [
+        "up",
+        "--state",
+        str(tmp_path),
+        "--clusters",
+        "one",
+        "--app",
+        str(app),
+        "--setting",
+        "COLOUR=red",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        path = tmp_path / "endpoints.json"
+        until(path.exists, 60)
+        endpoints = json.loads(path.read_text())
+        pids = endpoints["pids"]
+        assert pids.keys() == {"sandbox", "storage", "functions"}
+        settings = json.loads((tmp_path / "local.settings.json").read_text())["Values"]
+        assert settings["COLOUR"] == "red"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"export KUBECONFIG={tmp_path / 'one.kubeconfig'}" in said
+    assert not path.exists()
+    until(lambda: not any(alive(pid) for pid in pids.values()))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_an_app_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The reason is told; the storage and servers that were already there end."""
+    with pytest.raises(FunctionsUnavailable, match="function_app"):
+        Sandbox.start(SandboxOptions(state=tmp_path / "state", clusters=("one",), app=tmp_path))
+    assert not (tmp_path / "state/endpoints.json").exists()
+
+
+@pytest.mark.parametrize("words", [["--clusters", "a,a"], ["--clusters", ","], ["--setting", "X"]])
+def test_a_wrong_command_line_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is started."""
+    with pytest.raises(SystemExit):
+        main(["up", *words])
+    assert "wanted:" in capsys.readouterr().err

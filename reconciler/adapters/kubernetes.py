@@ -215,11 +215,11 @@ _IMPORTING = threading.Lock()
 
 def _client(access: ApiAccess) -> Any:
     """A client for this access. Raises Denied with what is missing."""
-    from kubernetes.config.config_exception import ConfigException
+    with _IMPORTING:
+        from kubernetes.config.config_exception import ConfigException
 
     try:
-        with _IMPORTING:
-            return _configured(access)
+        return _configured(access)
     except OutsideError:
         raise
     except (OSError, ConfigException) as error:

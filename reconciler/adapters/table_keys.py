@@ -11,15 +11,15 @@ import hashlib
 import itertools
 import re
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.model import ServiceRef
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9._()-]")
 _LONGEST = 400
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MICROSECOND = 10**17 - 1
+_EPOCH = datetime.min.replace(tzinfo=UTC)
+_LAST_MICROSECOND = 10**18 - 1
 
 ALL_CLUSTERS = "|all"
 """The partition of the history that holds every cluster's lines; no cluster's key looks like it."""
@@ -72,6 +72,6 @@ class HistoryKeys:
 
     def next(self, at: datetime) -> str:
         """The key of a line of this time."""
-        micros = (at - _EPOCH).total_seconds() * 1_000_000
+        micros = (at - _EPOCH) // timedelta(microseconds=1)
         line = 10**12 - 1 - next(self._lines)
-        return f"{_LAST_MICROSECOND - round(micros):017d}-{line:012d}-{self._process}"
+        return f"{_LAST_MICROSECOND - micros:018d}-{line:012d}-{self._process}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2026-03-01"  # what azure-mgmt-network 33.1 was made for; all calls use the same
-_MOST_PAGES = 1000
+_MOST_PAGES = 200
 
 _Noun = TypeVar("_Noun")
 

@@ -99,6 +99,11 @@ def scripted(authority: Authority) -> Iterator[Scripted]:
 
 def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Else every answer waits 40 ms for a delayed acknowledgement of its headers.
+        wbufsize = -1
+        disable_nagle_algorithm = True
+
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path, _, _ = self.path.partition("?")
@@ -109,6 +114,8 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             if isinstance(answer.body, bytes):
                 self.send_header("Content-Length", str(len(answer.body)))
+            else:
+                self.send_header("Connection", "close")
             self.end_headers()
             try:
                 for piece in (answer.body,) if isinstance(answer.body, bytes) else answer.body:

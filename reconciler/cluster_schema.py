@@ -104,9 +104,9 @@ class AccessText(_Part):
         ways = (self.kubeconfig, self.kubeconfig_content, self.in_cluster, self.server)
         given = sum(bool(way) for way in ways)
         if given != 1:
-            count = "none" if given == 0 else "several"
+            count = "is none" if given == 0 else "are several"
             raise ValueError(
-                f"wanted: one of kubeconfig, kubeconfigContent, inCluster, server; there is {count}"
+                f"wanted: one of kubeconfig, kubeconfigContent, inCluster, server; there {count}"
             )
         if self.server and not self.token_file:
             raise ValueError("server needs tokenFile")

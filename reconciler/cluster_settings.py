@@ -134,11 +134,17 @@ def _sentence(index: int, detail: ErrorDetails) -> str:
         case "literal_error":
             return f"{where}: is {shown(detail['input'])}; wanted: {detail['ctx']['expected']}"
         case "model_type":
-            return f"{where}: is {shown(detail['input'])}; wanted: keys and values"
+            return f"{where}: {_is(path, detail)}wanted: keys and values"
     reason = detail["msg"].removeprefix("Input should be ")
-    # A kubeconfig holds credentials: whatever stands in its place is not shown.
-    value = "" if path[-1:] == ["kubeconfigContent"] else f"is {shown(detail['input'])}; "
-    return f"{where}: {value}wanted: {reason}"
+    return f"{where}: {_is(path, detail)}wanted: {reason}"
+
+
+def _is(path: Sequence[str], detail: ErrorDetails) -> str:
+    """What stands there, unless it is long-winded or may be a kubeconfig, which holds credentials."""
+    value = detail["input"]
+    if path in (["access"], ["access", "kubeconfigContent"]) or isinstance(value, list | dict):
+        return ""
+    return f"is {shown(value)}; "
 
 
 def _by_rule(where: str, detail: ErrorDetails) -> str:

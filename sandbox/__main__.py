@@ -30,8 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     add = up.add_argument
     add("--state", type=Path, default=Path(".sandbox"), help="the folder for its files (default: .sandbox)")
     add("--clusters", type=_names, default=("prod", "dev"), help="names, with commas (default: prod,dev)")
+    add("--kubeconfig", action="append", default=[], type=_kubeconfig, help="NAME=FILE: a real cluster, too")
     add("--provisioning-seconds", type=float, default=2.0, help="how long a PLS stays Updating (default: 2)")
     add("--ccm-pls", action="store_true", help="the cloud providers make PLSs too, as AKS does")
+    add("--pls-cache-seconds", type=float, default=120.0, help="how long they believe what they saw")
+    add(
+        "--settle-seconds", type=int, help="how long the product leaves new claims to them (default: its own)"
+    )
     add("--no-functions", action="store_true", help="without the functions host")
     add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
     add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
@@ -53,21 +58,33 @@ def _setting(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _up(given: argparse.Namespace) -> int:
-    options = SandboxOptions(
+def _kubeconfig(text: str) -> tuple[str, Path]:
+    name, path = _setting(text)
+    return name, Path(path)
+
+
+def _options(given: argparse.Namespace) -> SandboxOptions:
+    return SandboxOptions(
         state=given.state,
         clusters=given.clusters,
         provisioning_seconds=given.provisioning_seconds,
+        kubeconfigs=dict(given.kubeconfig),
         ccm_pls=given.ccm_pls,
+        pls_cache_seconds=given.pls_cache_seconds,
+        settle_seconds=given.settle_seconds,
         functions=not given.no_functions,
         app=given.app,
         timers=not given.no_timers,
         extra_settings=dict(given.setting),
     )
+
+
+def _up(given: argparse.Namespace) -> int:
+    """Up until told to end. 1 when it cannot start: no storage, a bad app, a bad kubeconfig, no free port."""
     # As for Ctrl-C: wherever the main thread is, it leaves through the context managers.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Sandbox.start(options) as sandbox:
+        with Sandbox.start(_options(given)) as sandbox:
             print(welcome(sandbox.endpoints, sandbox.state), flush=True)
             try:
                 threading.Event().wait()
@@ -75,7 +92,7 @@ def _up(given: argparse.Namespace) -> int:
                 _deaf_to_signals()
     except KeyboardInterrupt:
         return 0
-    except (StorageUnavailable, FunctionsUnavailable, OSError) as error:
+    except (StorageUnavailable, FunctionsUnavailable, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -114,8 +114,6 @@ def _start(options: SandboxOptions, state: Path, stack: ExitStack) -> Json:
         storage = stack.enter_context(start_storage())
         pids["storage"], connection_string = storage.pid, storage.connection_string
     servers = _start_servers(options, state, connection_string, stack)
-    for name, cluster in servers.clusters.items():
-        cluster.kubeconfig(state / up_files.kubeconfig_name(name))
     values = up_files.settings(options, servers, state, connection_string)
     up_files.write_configuration(state, up_files.clusters_document(options, servers), values)
     functions = None
@@ -123,7 +121,7 @@ def _start(options: SandboxOptions, state: Path, stack: ExitStack) -> Json:
         running = stack.enter_context(_start_functions(options, app, state, values))
         pids["functions"] = running.process.pid
         functions = {"url": running.url, "keys": json.loads(running.keys.read_text())}
-    return up_files.endpoints(options, servers, state, connection_string, functions, pids)
+    return up_files.endpoints(options, servers, connection_string, functions, pids)
 
 
 def _start_servers(options: SandboxOptions, state: Path, connection_string: str, stack: ExitStack) -> Servers:

@@ -32,7 +32,10 @@ class SandboxClient:
 
     def __init__(self, endpoints: Json) -> None:
         self._endpoints = endpoints
-        self._tls = ssl.create_default_context(cafile=endpoints["arm"]["ca"])
+        authorities = {known["ca"] for known in (endpoints["arm"], *endpoints["clusters"].values())}
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for authority in authorities:
+            self._tls.load_verify_locations(cafile=authority)
 
     def arm(self, method: str, path: str, body: Json | None = None) -> Reply:
         """One call to ARM; an api-version is added unless the path has one."""

@@ -24,13 +24,8 @@ ENVIRONMENT = "environment"
 _QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 
 
-def kubeconfig_name(cluster: str) -> str:
-    """The file name of a cluster's kubeconfig."""
-    return f"{cluster}.kubeconfig"
-
-
 def clusters_document(options: SandboxOptions, servers: Servers) -> Json:
-    """The product's configuration of the clusters; kubeconfigs lie beside it."""
+    """The product's configuration of the clusters."""
     return {"clusters": [_cluster_entry(options, servers, name) for name in servers.clusters]}
 
 
@@ -39,7 +34,7 @@ def _cluster_entry(options: SandboxOptions, servers: Servers, name: str) -> Json
         "name": name,
         "mode": options.mode,
         "clusterName": options.cluster_name,
-        "access": {"kubeconfig": kubeconfig_name(name)},
+        "access": {"kubeconfig": str(servers.clusters[name].kubeconfig)},
         "subscription": servers.arm_options.subscription,
         "location": servers.arm_options.location,
         "loadBalancerResourceGroup": node_group(name),
@@ -76,19 +71,17 @@ def settings(
 def endpoints(
     options: SandboxOptions,
     servers: Servers,
-    state: Path,
     connection_string: str,
     functions: Json | None,
     pids: Mapping[str, int],
 ) -> Json:
     """Where everything is: the content of endpoints.json."""
-    ca = str(servers.authority.ca_path)
     clusters = {
         name: {
-            "server": cluster.url,
-            "ca": ca,
-            "token": cluster.token,
-            "kubeconfig": str(state / kubeconfig_name(name)),
+            "server": cluster.access.url,
+            "ca": str(cluster.access.ca_path),
+            "token": cluster.access.token,
+            "kubeconfig": str(cluster.kubeconfig),
             "nodeResourceGroup": node_group(name),
             "vnet": {"resourceGroup": node_group(name), "name": VNET},
             "clusterName": options.cluster_name,
@@ -99,7 +92,7 @@ def endpoints(
     return {
         "arm": {
             "url": servers.arm.url,
-            "ca": ca,
+            "ca": str(servers.authority.ca_path),
             "identityEndpoint": servers.identity_url,
             "identityHeader": servers.arm.identity_header,
             "subscription": azure.subscription,

@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[1]
 class SandboxOptions:
     """`state` is the folder that gets the files; None takes a temporary one. Times in seconds.
 
-    ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
+    clusters are simulated; kubeconfigs (name → file) are real ones that somebody brings. ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
     function_app.py; None takes the repository if it has one. extra_settings go to the functions, over the
     generated ones. storage: without it there are no queues, hence no functions either.
     """
 
     state: Path | None = None
     clusters: tuple[str, ...] = ("prod", "dev")
+    kubeconfigs: Mapping[str, Path] = field(default_factory=dict)
     provisioning_seconds: float = 2.0
     ccm_pls: bool = False
     pls_cache_seconds: float = 120.0
@@ -32,6 +33,10 @@ class SandboxOptions:
     cluster_name: str = "kubernetes"
     mode: str = "sync"
     extra_settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if twice := set(self.clusters) & set(self.kubeconfigs):
+            raise ValueError(f"simulated and real clusters of the same name: {', '.join(sorted(twice))}")
 
     @property
     def app_folder(self) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.arm import ArmOptions, RunningArm, start_arm
 from sandbox.cloud_provider import ProviderOptions, start_cloud_provider
+from sandbox.cloud_provider.kubeconfig import read_kubeconfig
 from sandbox.cloud_provider.options import ArmAccess, ClusterAccess
 from sandbox.kubernetes import ClusterOptions, RunningCluster, start_cluster
 from sandbox.tls import Authority
@@ -25,6 +26,15 @@ def node_group(cluster: str) -> str:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """One cluster, simulated or real: how it is reached."""
+
+    name: str
+    access: ClusterAccess
+    kubeconfig: Path
+
+
+@dataclass(frozen=True)
 class Servers:
     """Running servers, and how to end them."""
 
@@ -32,7 +42,7 @@ class Servers:
     arm: RunningArm
     arm_options: ArmOptions
     identity_url: str
-    clusters: dict[str, RunningCluster]
+    clusters: dict[str, Cluster]
     _stack: AsyncExitStack
 
     async def stop(self) -> None:
@@ -44,31 +54,45 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
     """Start everything that needs no process of its own. On a failure nothing stays behind."""
     async with AsyncExitStack() as stack:
         authority = Authority.create(state)
-        arm_options = ArmOptions(clusters=options.clusters, provisioning_seconds=options.provisioning_seconds)
+        names = (*options.clusters, *options.kubeconfigs)
+        arm_options = ArmOptions(clusters=names, provisioning_seconds=options.provisioning_seconds)
         arm = await start_arm(arm_options, authority)
         stack.push_async_callback(arm.stop)
         if connection_string:
             arm.subscribe(queue_sink(connection_string))
         identity = await start_identity(arm.identity_endpoint, authority.client_context())
         stack.push_async_callback(identity.stop)
-        clusters = {}
+        clusters = [_real_cluster(name, path, state) for name, path in options.kubeconfigs.items()]
         for name in options.clusters:
-            clusters[name] = await start_cluster(ClusterOptions(name=name), authority)
-            stack.push_async_callback(clusters[name].stop)
-        if options.cloud_provider:
-            for cluster in clusters.values():
-                provider = await start_cloud_provider(_provider(options, arm_options, arm, cluster))
-                stack.push_async_callback(provider.stop)
-        return Servers(authority, arm, arm_options, identity.url, clusters, stack.pop_all())
+            running = await start_cluster(ClusterOptions(name=name), authority)
+            stack.push_async_callback(running.stop)
+            clusters.append(_simulated_cluster(running, state))
+        for cluster in clusters if options.cloud_provider else ():
+            provider = await start_cloud_provider(
+                _provider(options, arm_options, arm, authority.ca_path, cluster)
+            )
+            stack.push_async_callback(provider.stop)
+        by_name = {cluster.name: cluster for cluster in clusters}
+        in_order = {name: by_name[name] for name in names}
+        return Servers(authority, arm, arm_options, identity.url, in_order, stack.pop_all())
+
+
+def _simulated_cluster(running: RunningCluster, state: Path) -> Cluster:
+    access = ClusterAccess(running.url, running.ca_path, running.token)
+    return Cluster(running.name, access, running.kubeconfig(state / f"{running.name}.kubeconfig"))
+
+
+def _real_cluster(name: str, path: Path, state: Path) -> Cluster:
+    return Cluster(name, read_kubeconfig(path, state, name), path.resolve())
 
 
 def _provider(
-    options: SandboxOptions, azure: ArmOptions, arm: RunningArm, cluster: RunningCluster
+    options: SandboxOptions, azure: ArmOptions, arm: RunningArm, ca: Path, cluster: Cluster
 ) -> ProviderOptions:
     return ProviderOptions(
         name=cluster.name,
-        arm=ArmAccess(arm.url, cluster.ca_path, arm.identity_endpoint, arm.identity_header),
-        cluster=ClusterAccess(cluster.url, cluster.ca_path, cluster.token),
+        arm=ArmAccess(arm.url, ca, arm.identity_endpoint, arm.identity_header),
+        cluster=cluster.access,
         subscription=azure.subscription,
         location=azure.location,
         resource_group=node_group(cluster.name),

@@ -37,7 +37,8 @@ class RunningCloudProvider:
 
 async def start_cloud_provider(options: ProviderOptions) -> RunningCloudProvider:
     """Start a cluster's controller; it connects (and reconnects) on its own."""
-    sessions = [_session(path) for path in (options.arm.ca_path, options.cluster.ca_path)]
+    arm_tls = ssl.create_default_context(cafile=str(options.arm.ca_path))
+    sessions = [_session(tls) for tls in (arm_tls, options.cluster.client_context())]
     arm = Arm(sessions[0], options.arm, f"cloud-provider-{options.name}", options.poll_seconds)
     links = InTreeLinks(options, arm) if options.pls else None
     api = Kubernetes(sessions[1], options.cluster)
@@ -46,9 +47,8 @@ async def start_cloud_provider(options: ProviderOptions) -> RunningCloudProvider
     return RunningCloudProvider(tasks, sessions)
 
 
-def _session(ca: object) -> aiohttp.ClientSession:
-    context = ssl.create_default_context(cafile=str(ca))
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+def _session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls))
 
 
 class Controller:

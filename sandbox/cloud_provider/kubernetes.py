@@ -30,7 +30,7 @@ class Kubernetes:
         self._session, self._url = session, access.url
         self._instance = uuid.uuid4()  # a new controller tells new events
         self._told: dict[str, int] = {}  # event name → how often
-        self._headers = {"Authorization": f"Bearer {access.token}"}
+        self._headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
 
     async def services(self) -> tuple[list[Json], str]:
         """All Services, and the version to watch from."""

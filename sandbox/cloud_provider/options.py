@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,19 @@ class ArmAccess:
 
 @dataclass(frozen=True)
 class ClusterAccess:
-    """Where the cluster's API is, and a token that may do everything."""
+    """Where the cluster's API is, and a token or client certificate (with its key) that may do everything."""
 
     url: str
     ca_path: Path
     token: str
+    certificate: tuple[Path, Path] | None = None
+
+    def client_context(self) -> ssl.SSLContext:
+        """Trusts the cluster's authority alone, and shows the client certificate if there is one."""
+        context = ssl.create_default_context(cafile=str(self.ca_path))
+        if self.certificate:
+            context.load_cert_chain(*self.certificate)
+        return context
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from azure.storage.queue import QueueClient
 
 from reconciler.settings import load
 from sandbox.__main__ import main
+from sandbox.cloud_provider.kubeconfig import KubeconfigError
 from sandbox.functions.process import FunctionsUnavailable
 from sandbox.up import Sandbox, SandboxOptions
 from tests.sandbox.provider_steps import World, until
@@ -158,6 +159,36 @@ def test_an_app_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(FunctionsUnavailable, match="function_app"):
         Sandbox.start(SandboxOptions(state=tmp_path / "state", clusters=("one",), app=tmp_path))
     assert not (tmp_path / "state/endpoints.json").exists()
+
+
+def test_a_cluster_that_somebody_brings_is_served_too(tmp_path: Path) -> None:
+    """Its kubeconfig is all it takes: here that of another sandbox, which has no cloud provider."""
+    theirs = SandboxOptions(clusters=("theirs",), cloud_provider=False, storage=False)
+    with Sandbox.start(theirs) as outer:
+        brought = {"prod": outer.kubeconfig("theirs")}
+        ours = SandboxOptions(state=tmp_path, clusters=("dev",), kubeconfigs=brought, storage=False)
+        with Sandbox.start(ours) as inner:
+            World(inner).apply("app")
+            assert World(inner).ready("app").startswith("10.224.")
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"), [({}, "neither a token"), ({"exec": {"command": "login"}}, "neither a token")]
+)
+def test_a_kubeconfig_without_credentials_is_refused(
+    tmp_path: Path, user: dict[str, Any], reason: str
+) -> None:
+    """Log-in programs of cloud vendors are not run."""
+    entry = {"server": "https://localhost:1", "certificate-authority-data": "eA=="}
+    document = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        "clusters": [{"name": "k", "cluster": entry}],
+        "users": [{"name": "u", "user": user}],
+    }
+    (tmp_path / "config").write_text(json.dumps(document))
+    with pytest.raises(KubeconfigError, match=reason):
+        Sandbox.start(SandboxOptions(clusters=(), kubeconfigs={"k": tmp_path / "config"}, storage=False))
 
 
 @pytest.mark.parametrize("words", [["--clusters", "a,a"], ["--clusters", ","], ["--setting", "X"]])

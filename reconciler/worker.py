@@ -13,6 +13,8 @@ from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.reconcile import Engine, Run, reconcile, record
 from reconciler.wakeups import Arrival, Busy, Drop, Ended, Park, Take
 
+# Gets the fence (whether another write may start) and what to call before the first write.
+Work = Callable[[Callable[[], bool], Callable[[], None]], Run]
 PROBE = "probe"
 TRIES = 10
 
@@ -44,10 +46,12 @@ class Worker:
         state = self.ledger.state(config.name)
         if state.paused:
             return Done(f"cluster {config.name} is paused: nothing is done")
-        taken = self._take(Arrival(wake_up, inserted), config, state.digest)
-        return taken if isinstance(taken, Done) else self._run(config, wake_up.reason, taken)
+        taken = self.take(Arrival(wake_up, inserted), config, state.digest)
+        if isinstance(taken, Done):
+            return taken
+        return self.run(config, wake_up.reason, taken, lambda *fence: reconcile(self.engine, config, *fence))
 
-    def _take(self, arrival: Arrival, config: ClusterConfig, digest: str) -> Lease | Done:
+    def take(self, arrival: Arrival, config: ClusterConfig, digest: str) -> Lease | Done:
         """The lease, or why there is nothing to do."""
         holder, lasts = self.new_id(), timedelta(seconds=self.lease_seconds)
         for _ in range(TRIES):
@@ -83,14 +87,13 @@ class Worker:
         delay = (wake_up.due - now).total_seconds() if wake_up.due else 0.0
         self.queue.send(wake_up, max(0.0, delay))
 
-    def _run(self, config: ClusterConfig, reason: str, taken: Lease) -> Done:
+    def run(self, config: ClusterConfig, reason: str, taken: Lease, work: Work) -> Done:
+        """Do the work under the lease, write down what came of it, release."""
         clock = self.engine.clock
         try:
-            run = reconcile(
-                self.engine,
-                config,
-                may_start=lambda: wakeups.may_write(taken, clock.now()),
-                before_writes=lambda: self._send(wakeups.guard(taken), clock.now()),
+            run = work(
+                lambda: wakeups.may_write(taken, clock.now()),
+                lambda: self._send(wakeups.guard(taken), clock.now()),
             )
             record(self.ledger, run, self.new_id(), reason, clock.now())
         except BaseException:

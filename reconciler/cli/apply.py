@@ -1,0 +1,176 @@
+"""``apply``: under the same lease as the functions, observe anew, show the plan, carry out that very value."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler import wakeups, wiring
+from reconciler.api import RELEASE_FOR
+from reconciler.bookkeeping import Outcome, Result
+from reconciler.cli import codes
+from reconciler.errors import OutsideError, RetryLater, SettingsError
+from reconciler.model import ClusterConfig
+from reconciler.plan import Reason
+from reconciler.ports import Lease, WakeUp
+from reconciler.reconcile import Run, carry_out, dry_run, report_of, update_state
+from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
+from reconciler.settings import Settings
+from reconciler.wakeups import Arrival
+from reconciler.worker import Done, Worker
+
+POLL_SECONDS = 1.0
+
+
+def apply(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
+    """Apply cluster by cluster; returns the worst code."""
+    if len(configs) > 1 and (options.expect or options.force or options.accept_identity):
+        raise SettingsError(
+            "--expect, --force and --accept-identity are about one cluster: add --cluster NAME"
+        )
+    worker = wiring.app(settings).worker
+    talk: Callable[[str], None] = _to_stderr if options.output == "json" else print
+    rounds = [Rounds(worker, config, options, talk) for config in configs]
+    results = [_guarded(r) for r in rounds]
+    if options.output == "json":
+        runs = [r.report for r in rounds]
+        print(json.dumps({"version": VERSION, "runs": runs}, indent=2, ensure_ascii=False))
+    return codes.worst(results)
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _guarded(rounds: Rounds) -> int:
+    """One cluster's failure must not keep the others waiting."""
+    try:
+        return rounds.apply()
+    except OutsideError as error:
+        _to_stderr(f"Error: cluster {rounds.config.name}: {error}")
+        return codes.ERROR
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The runs that ``apply`` takes for one cluster. ``report`` is what JSON output tells of them."""
+
+    worker: Worker
+    config: ClusterConfig
+    options: Namespace
+    talk: Callable[[str], None]
+    report: dict[str, Any] | None = None
+    failed: bool = False
+    unexpected: bool = False
+
+    def apply(self) -> int:
+        """Run until everything has settled. Raises OutsideError where the ledger fails."""
+        self._permit()
+        deadline = self._now() + timedelta(seconds=self.options.timeout)
+        first = True
+        while True:
+            run = self._round(first, deadline)
+            if self.unexpected:
+                return codes.UNEXPECTED
+            if self.options.no_wait or not run.look.complete or self.config.mode == "plan" or settled(run):
+                return self._code(run)
+            due = run.come_back or self._now() + timedelta(seconds=POLL_SECONDS)
+            if due > deadline:
+                self.talk(
+                    f"{self.config.name}: not settled after {self.options.timeout} s; it goes on without you"
+                )
+                return codes.WRITES
+            time.sleep(max(0.1, (due - self._now()).total_seconds()))
+            first = False
+
+    def _now(self) -> datetime:
+        return self.worker.engine.clock.now()
+
+    def _permit(self) -> None:
+        """What the person allows: another identity, a held list. Raises SettingsError where paused."""
+        state = self.worker.ledger.state(self.config.name)
+        if state.paused:
+            raise SettingsError(f"cluster {self.config.name} is paused; resume it first (POST /api/resume)")
+        if uid := self.options.accept_identity:
+            update_state(self.worker.ledger, self.config.name, lambda s: replace(s, identity=uid, offered=""))
+        if digest := self.options.force:
+            until = self._now() + RELEASE_FOR
+            update_state(
+                self.worker.ledger,
+                self.config.name,
+                lambda s: replace(s, released=digest, released_until=until),
+            )
+
+    def _round(self, first: bool, deadline: datetime) -> Run:
+        taken = self._lease(deadline)
+        done = self.worker.run(self.config, wakeups.PERSON, taken, lambda *fence: self._work(first, *fence))
+        assert done.run is not None  # a run that was begun ends with one, or raises
+        self._remember(done.run, first)
+        return done.run
+
+    def _lease(self, deadline: datetime) -> Lease:
+        """The lease, waited for while somebody else has it."""
+        told = False
+        while True:
+            now = self._now()
+            taken = self.worker.take(Arrival(WakeUp(self.config.name, wakeups.PERSON), now), self.config, "")
+            if not isinstance(taken, Done):
+                return taken
+            if now >= deadline:
+                raise RetryLater(f"{taken.sentence}; it did not end in time")
+            if not told:
+                self.talk(f"{self.config.name}: another run is under way, waiting for it")
+                told = True
+            time.sleep(POLL_SECONDS)
+
+    def _work(self, first: bool, may_start: Callable[[], bool], before: Callable[[], None]) -> Run:
+        run = dry_run(self.worker.engine, self.config)
+        if first or not run.plan.empty:
+            self.talk(plan_text(run.plan, self.config.mode))
+        if first and self._differs(run):
+            self.unexpected = True
+            return run
+        return carry_out(self.worker.engine, run, may_start, before, self._progress)
+
+    def _differs(self, run: Run) -> bool:
+        expected = self.options.expect
+        if expected and run.plan.digest != expected:
+            self.talk(
+                f"{self.config.name}: expected {expected}, the plan is {run.plan.digest}; nothing is written"
+            )
+            return True
+        if self.options.force and run.plan.held:
+            self.talk(f"{self.config.name}: held back is {run.plan.held_digest}, not {self.options.force}")
+            return True
+        return False
+
+    def _progress(self, outcome: Outcome) -> None:
+        self.failed = self.failed or outcome.result is Result.FAILED
+        self.talk(outcome_text(outcome))
+
+    def _remember(self, run: Run, first: bool) -> None:
+        report = report_of(run, "", wakeups.PERSON, self._now())
+        if first or self.report is None:
+            self.report = {"plan": plan_json(run.plan, self.config.mode), **report}
+        else:
+            writes = [*self.report["writes"], *report["writes"]]
+            self.report = {"plan": self.report["plan"], **report, "writes": writes}
+
+    def _code(self, run: Run) -> int:
+        if self.failed or not run.look.complete:
+            return codes.ERROR
+        if run.plan.held or (self.config.mode == "plan" and run.plan.writes):
+            return codes.WRITES
+        return codes.FINDINGS if run.plan.findings else codes.DONE
+
+
+def settled(run: Run) -> bool:
+    """Nothing to write and nothing in transit. What waits for a person or the in-tree controller counts."""
+    waiting = any(finding.reason is Reason.WAITING for finding in run.plan.findings)
+    return not run.plan.writes and not run.plan.after and not waiting

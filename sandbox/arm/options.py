@@ -50,7 +50,9 @@ class ArmOptions:
     networks and public IPs take a third of it, load balancers none. retry_after: the header's value
     on answers about running operations (0 leaves it out: real clients then poll every 30 s).
     page_size: lists longer than it are paged. strict_auto_approval: refuse an autoApproval that is
-    no subset of visibility (documents and practice disagree).
+    no subset of visibility (documents and practice disagree). pls_writes_per_network: how many writes and
+    deletes of PLSs may run at once in one virtual network before the next is a 429 (real ARM does that, nobody
+    knows at which number).
     """
 
     subscription: str = SUBSCRIPTION
@@ -64,6 +66,7 @@ class ArmOptions:
     identity_header: str = IDENTITY_HEADER
     token_seconds: int = 36_000
     strict_auto_approval: bool = False
+    pls_writes_per_network: int | None = None
     events: EventOptions = field(default_factory=EventOptions)
     on_event: EventSink | None = None
     default_world: bool = True

@@ -319,6 +319,20 @@ def test_auto_approval_beyond_visibility_is_refused_when_asked_to_be_strict() ->
             assert arm.call("PUT", PLS, wider).status_code == status
 
 
+def test_a_network_bears_only_so_many_pls_writes_at_once_when_asked() -> None:
+    """The 429 that is no quota: a client that learns its parallelism learns it from here."""
+    with running_arm(replace(OPTIONS, pls_writes_per_network=1)) as arm:
+        arm.open_subnet()
+        arm.frontends("a1", "a2")
+        first = arm.call("PUT", PLS, private_link_service(frontend("a1")))
+        other = PLS.replace("pls1", "pls2")
+        answer = arm.call("PUT", other, private_link_service(frontend("a2")))
+        assert answer.json()["error"]["code"] == "RetryableErrorDueToAnotherOperation"
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        arm.done(first)
+        arm.put(other, private_link_service(frontend("a2")))
+
+
 def test_a_public_ip_in_use_stays_and_serves_one_frontend(arm: Arm) -> None:
     """The cloud provider deletes public IPs only after their frontend."""
     address = f"{NETWORK}/publicIPAddresses/ip1"

@@ -33,6 +33,13 @@ FRONTEND_HAS_PLS = Situation(
     "Frontend IP configuration {frontend} is already referenced by private link service {other}.",
     "UNV",
 )
+NETWORK_BUSY = Situation(
+    "more PLS writes at once in a virtual network than the option pls_writes_per_network allows",
+    429,
+    "RetryableErrorDueToAnotherOperation",
+    "Operation on {pls} cannot proceed because another operation on virtual network {network} is in progress.",
+    "INF",
+)
 FRONTEND_COUNT = Situation(
     "a PLS without a frontend, or with more than one",
     400,

@@ -89,6 +89,7 @@ def _desired(world: World, write: Write) -> Json:
         _check_subscriptions(pls, where)
     if world.options.strict_auto_approval:
         _check_auto_approval(pls)
+    _check_contention(world, pls)
     return pls
 
 
@@ -233,6 +234,21 @@ def _check_auto_approval(pls: Json) -> None:
         raise private_link.AUTO_APPROVAL.error(pls=pls["id"])
 
 
+def _check_contention(world: World, pls: Json) -> None:
+    limit = world.options.pls_writes_per_network
+    if limit is None:
+        return
+    for network in _networks(pls):
+        others = [item for item in world.store.of_type(PLS) if network in _networks(item)]
+        if sum(world.operations.running(item["id"]) is not None for item in others) >= limit:
+            wait = {"Retry-After": str(world.options.retry_after or 1)}
+            raise private_link.NETWORK_BUSY.error(headers=wait, pls=pls["id"], network=network)
+
+
+def _networks(pls: Json) -> set[str]:
+    return {top_level(subnet) for subnet in subnets(pls)}
+
+
 def _is_guid(value: Any) -> bool:
     return isinstance(value, str) and _GUID.fullmatch(value) is not None
 
@@ -249,11 +265,12 @@ def _bump_dependents(world: World, pls: Json) -> None:
         world.bump(top_level(frontend))
 
 
-def _refuse_delete(_world: World, pls: Json) -> None:
+def _refuse_delete(world: World, pls: Json) -> None:
     count = len(pls["properties"]["privateEndpointConnections"])
     if count:
         plural = "" if count == 1 else "s"
         raise private_link.PLS_HAS_CONNECTIONS.error(pls=pls["id"], count=count, plural=plural)
+    _check_contention(world, pls)
 
 
 def _removed(world: World, pls: Json) -> None:

@@ -12,6 +12,7 @@ from sandbox.arm.kinds import (
     nics,
     private_endpoints,
     private_link_services,
+    private_links,
     public_ips,
     virtual_networks,
 )
@@ -157,7 +158,7 @@ def _location(world: World, call: Call, target: ResourceId) -> Reply:
 
 def _visibility(world: World, call: Call, target: ResourceId) -> Reply:
     pls = private_endpoints.by_alias(world, str(call.body.get("privateLinkServiceAlias") or ""))
-    visible = pls is not None and private_link_services.visible_to(pls, target.subscription)
+    visible = pls is not None and private_links.visible_to(pls, target.subscription)
     return Reply(200, {"visible": visible}, guess=fidelity.VISIBILITY_CHECK)
 
 
@@ -165,7 +166,7 @@ def _auto_approved(world: World, call: Call, target: ResourceId) -> Reply:
     found = [
         {"privateLinkService": pls["id"]}
         for pls in world.store.of_type(PLS)
-        if private_link_services.approves(pls, target.subscription)
+        if private_links.approves(pls, target.subscription)
     ]
     reply = verbs.page(world, call, found)
     return Reply(reply.status, reply.body, reply.headers, guess=fidelity.AUTO_APPROVED)

@@ -6,7 +6,7 @@ from sandbox.arm import addresses
 from sandbox.arm.addresses import Wish
 from sandbox.arm.errors import private_link, provider
 from sandbox.arm.ids import LOAD_BALANCER, same
-from sandbox.arm.kinds import private_link_services
+from sandbox.arm.kinds import private_links
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
 from sandbox.arm.state import Json, children, references
 from sandbox.arm.world import World
@@ -58,7 +58,7 @@ def _child(balancer: Json, collection: str, item: Json) -> Json:
 def _check_removed_frontends(world: World, write: Write, balancer: Json) -> None:
     staying = {item["id"].lower() for item in children(balancer, "frontendIPConfigurations")}
     for frontend in children(write.existing or balancer, "frontendIPConfigurations"):
-        pls = private_link_services.on_frontend(world, frontend["id"])
+        pls = private_links.on_frontend(world, frontend["id"])
         if pls is not None and frontend["id"].lower() not in staying:
             raise private_link.FRONTEND_IN_USE.error(frontend=frontend["id"], pls=pls["id"])
 
@@ -132,7 +132,7 @@ def _link_rules(balancer: Json) -> None:
 
 
 def _refuse_delete(world: World, balancer: Json) -> None:
-    for pls in private_link_services.on_load_balancer(world, balancer["id"]):
+    for pls in private_links.on_load_balancer(world, balancer["id"]):
         raise private_link.LB_HAS_PLS.error(lb=balancer["id"], pls=pls["id"])
 
 

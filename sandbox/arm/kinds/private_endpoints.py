@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.arm.errors import private_link
 from sandbox.arm.ids import PLS, PRIVATE_ENDPOINT, parse
-from sandbox.arm.kinds import connections, nics, private_link_services
+from sandbox.arm.kinds import connections, nics, private_links
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
 from sandbox.arm.kinds.nics import Interface
 from sandbox.arm.state import Json
@@ -81,7 +81,7 @@ def _service(world: World, write: Write, wanted: str) -> Json:
         found = by_alias(world, wanted)
         if found is None:
             raise private_link.BAD_ALIAS.error(alias=wanted)
-        if not private_link_services.visible_to(found, write.target.subscription):
+        if not private_links.visible_to(found, write.target.subscription):
             raise private_link.NOT_VISIBLE.error(pls=wanted, subscription=write.target.subscription)
         return found
     reference, path = {"id": wanted}, "properties.privateLinkServiceId"
@@ -95,7 +95,7 @@ def _state(write: Write, endpoint: Json, pls: Json, side: str, message: str) -> 
         return dict(earlier["properties"]["privateLinkServiceConnectionState"])
     if write.existing is not None:
         return connections.state("Disconnected", "")
-    if side == _AUTOMATIC or private_link_services.approves(pls, write.target.subscription):
+    if side == _AUTOMATIC or private_links.approves(pls, write.target.subscription):
         return connections.state("Approved", "Auto Approved")
     return connections.state("Pending", message)
 

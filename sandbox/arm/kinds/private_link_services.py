@@ -10,7 +10,15 @@ from sandbox.arm.ids import PLS, same, top_level
 from sandbox.arm.kinds import nics
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, resolve, sent
 from sandbox.arm.kinds.nics import Interface
-from sandbox.arm.state import Json, children, references
+from sandbox.arm.kinds.private_links import (
+    FRONTENDS,
+    frontends,
+    listed,
+    on_frontend,
+    on_load_balancer,
+    subnets,
+)
+from sandbox.arm.state import Json, children
 from sandbox.arm.world import World
 
 MAX_PER_LOAD_BALANCER = 8
@@ -19,57 +27,6 @@ MIN_DIRECT_IP_CONFIGURATIONS = 3
 MAX_SUBSCRIPTIONS = 100
 _READ_ONLY = ("alias", "networkInterfaces", "privateEndpointConnections")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_FRONTENDS = "loadBalancerFrontendIpConfigurations"
-
-
-def on_frontend(world: World, frontend_id: str) -> Json | None:
-    """The PLS that references a frontend."""
-    for pls in world.store.of_type(PLS):
-        if any(same(found, frontend_id) for found in frontends(pls)):
-            return pls
-    return None
-
-
-def on_load_balancer(world: World, load_balancer_id: str) -> list[Json]:
-    """The PLSs that reference frontends of a load balancer."""
-    wanted = load_balancer_id.lower()
-    return [
-        pls
-        for pls in world.store.of_type(PLS)
-        if any(top_level(frontend) == wanted for frontend in frontends(pls))
-    ]
-
-
-def in_subnet(world: World, subnet_id: str) -> list[Json]:
-    """The PLSs with a NAT configuration in a subnet."""
-    return [pls for pls in world.store.of_type(PLS) if any(same(subnet_id, item) for item in subnets(pls))]
-
-
-def frontends(pls: Json) -> list[str]:
-    """The ids of a PLS's frontends."""
-    return references(pls["properties"].get(_FRONTENDS))
-
-
-def subnets(pls: Json) -> list[str]:
-    """The ids of the subnets that a PLS takes its NAT addresses from."""
-    return [item["properties"]["subnet"]["id"] for item in pls["properties"]["ipConfigurations"]]
-
-
-def visible_to(pls: Json, subscription: str) -> bool:
-    """Whether a subscription may ask for a connection by alias."""
-    listed = _listed(pls["properties"].get("visibility"))
-    own = pls["id"].split("/")[2].lower()
-    return "*" in listed or subscription.lower() in (*listed, own)
-
-
-def approves(pls: Json, subscription: str) -> bool:
-    """Whether connections from a subscription are approved without asking."""
-    listed = _listed(pls["properties"].get("autoApproval"))
-    return visible_to(pls, subscription) and ("*" in listed or subscription.lower() in listed)
-
-
-def _listed(value: Any) -> list[str]:
-    return [str(item).lower() for item in (value or {}).get("subscriptions") or ()]
 
 
 def _desired(world: World, write: Write) -> Json:
@@ -83,7 +40,7 @@ def _desired(world: World, write: Write) -> Json:
     properties["alias"] = kept.get("alias") or alias
     properties["privateEndpointConnections"] = kept.get("privateEndpointConnections", [])
     properties["networkInterfaces"] = kept.get("networkInterfaces", [])
-    properties[_FRONTENDS] = _frontends(world, write, pls)
+    properties[FRONTENDS] = _frontends(world, write, pls)
     properties["ipConfigurations"] = _ip_configurations(world, write, pls)
     for where in ("visibility", "autoApproval"):
         _check_subscriptions(pls, where)
@@ -94,11 +51,11 @@ def _desired(world: World, write: Write) -> Json:
 
 
 def _frontends(world: World, write: Write, pls: Json) -> list[Json]:
-    asked = write.properties.get(_FRONTENDS) or []
+    asked = write.properties.get(FRONTENDS) or []
     if not asked and write.properties.get("destinationIPAddress"):
         return []
     for index, item in enumerate(asked):
-        path = f"properties.{_FRONTENDS}[{index}]"
+        path = f"properties.{FRONTENDS}[{index}]"
         resolve(world, write.id, item, "loadBalancers/frontendIPConfigurations", path)
     if len(asked) != 1:
         raise private_link.FRONTEND_COUNT.error(pls=write.id, count=len(asked))
@@ -228,8 +185,8 @@ def _check_subscriptions(pls: Json, where: str) -> None:
 
 
 def _check_auto_approval(pls: Json) -> None:
-    visible = _listed(pls["properties"].get("visibility"))
-    approved = _listed(pls["properties"].get("autoApproval"))
+    visible = listed(pls["properties"].get("visibility"))
+    approved = listed(pls["properties"].get("autoApproval"))
     if "*" not in visible and not set(approved) <= set(visible):
         raise private_link.AUTO_APPROVAL.error(pls=pls["id"])
 

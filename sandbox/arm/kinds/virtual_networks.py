@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.arm import addresses
 from sandbox.arm.errors import private_link, provider
 from sandbox.arm.ids import VIRTUAL_NETWORK
-from sandbox.arm.kinds import private_link_services
+from sandbox.arm.kinds import private_links
 from sandbox.arm.kinds.base import Kind, Write, check_name, envelope, generated, sent
 from sandbox.arm.state import Json, child_of, children
 from sandbox.arm.world import World
@@ -73,7 +73,7 @@ def _check_prefix(world: World, network: Json, subnet: Json) -> None:
 
 def _check_change(world: World, existing: Json, subnet: Json) -> None:
     enabled = subnet["properties"]["privateLinkServiceNetworkPolicies"] != "Disabled"
-    if enabled and private_link_services.in_subnet(world, subnet["id"]):
+    if enabled and private_links.in_subnet(world, subnet["id"]):
         raise private_link.POLICIES_IN_USE.error(subnet=subnet["id"])
     prefix = addresses.prefix_of(subnet)
     if any(address not in prefix for address in addresses.held(world.store, subnet["id"])):

@@ -61,7 +61,7 @@ FAULTS: list[tuple[Json, Expected]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "kinds"), FAULTS, ids=str)
+@pytest.mark.parametrize(("fault", "kinds"), FAULTS, ids=[str(fault) for fault, _ in FAULTS])
 def test_each_failure_has_its_kind_after_one_request(
     real_arm: RealWorld, fault: Json, kinds: Expected
 ) -> None:
@@ -162,7 +162,6 @@ def test_odd_characters_in_a_name_stay_in_the_path(real_arm: RealWorld) -> None:
         ({"mode": "reset-before"}, RetryLater),
         ({"status": 400}, Denied),
     ],
-    ids=str,
 )
 def test_a_token_that_cannot_be_had_is_denied_or_later(
     real_arm: RealWorld, fault: Json, kind: type[OutsideError]

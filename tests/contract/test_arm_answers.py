@@ -111,3 +111,21 @@ def test_the_audience_is_the_clouds(script: Scripted, authority: Authority) -> N
         assert azure.list_private_link_services(SUBSCRIPTION) == ()
         azure.close()
     assert asked == [f"{script.url}/.default", "https://arm.example/.default"]
+
+
+def test_the_environments_proxy_is_used_unless_it_is_told_not_to(
+    script: Scripted, odd: ArmAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop in a company reaches Azure through a proxy only, as `az` does; a .netrc must not matter."""
+    script.answers[""] = Answer(body=b'{"value": []}')
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
+    for name in ("https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RetryLater, match="proxy"):
+        odd.list_private_link_services(SUBSCRIPTION)
+    odd.close()
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    assert odd.list_private_link_services(SUBSCRIPTION) == ()
+    [(_, _, headers)] = script.seen
+    assert headers["Authorization"] == "Bearer secret"
+    assert headers["User-Agent"].startswith("pls-reconciler")

@@ -15,7 +15,7 @@ from reconciler.model import ApiAccess
 from sandbox.kubernetes import ClusterOptions, start_cluster
 from sandbox.tls import Authority
 from tests.contract.cluster_world import PAGE, Json, RealWorld
-from tests.contract.servers import Answer, BackDoor
+from tests.contract.servers import Answer, BackDoor, Scripted
 
 
 def test_every_way_in_works_and_the_reader_role_suffices(real_cluster: RealWorld) -> None:
@@ -150,7 +150,7 @@ FAULTS: list[tuple[Json, type[OutsideError], Check]] = [
 
 
 @pytest.mark.parametrize("method", ["list_services", "digest"])
-@pytest.mark.parametrize(("fault", "kind", "check"), FAULTS, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("fault", "kind", "check"), FAULTS, ids=[str(fault)[:60] for fault, _, _ in FAULTS])
 def test_what_is_no_full_answer_is_an_error(
     shared: RealWorld, method: str, fault: Json, kind: type[OutsideError], check: Check
 ) -> None:

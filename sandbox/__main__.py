@@ -37,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--settle-seconds", type=int, help="how long the product leaves new claims to them (default: its own)"
     )
+    add(
+        "--arm-port",
+        type=int,
+        default=0,
+        help="for a client that remembers it, such as az (default: a free one)",
+    )
     add("--no-functions", action="store_true", help="without the functions host")
     add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
     add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
@@ -72,6 +78,7 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
         ccm_pls=given.ccm_pls,
         pls_cache_seconds=given.pls_cache_seconds,
         settle_seconds=given.settle_seconds,
+        arm_port=given.arm_port,
         functions=not given.no_functions,
         app=given.app,
         timers=not given.no_timers,

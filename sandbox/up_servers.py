@@ -55,7 +55,9 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
     async with AsyncExitStack() as stack:
         authority = Authority.create(state)
         names = (*options.clusters, *options.kubeconfigs)
-        arm_options = ArmOptions(clusters=names, provisioning_seconds=options.provisioning_seconds)
+        arm_options = ArmOptions(
+            clusters=names, provisioning_seconds=options.provisioning_seconds, port=options.arm_port
+        )
         arm = await start_arm(arm_options, authority)
         stack.push_async_callback(arm.stop)
         if connection_string:

@@ -146,7 +146,7 @@ def refused(request: Request, status: int, headers: Mapping[str, str], body: byt
 def broken(request: Request, why: str, *, sent: bool) -> OutsideError:
     """A connection that could not be made (``sent`` false), was cut, or fell silent."""
     if "CERTIFICATE_VERIFY_FAILED" in why:
-        return Denied(f"Azure's certificate is not signed by a trusted CA, {request}: {clean(why)}")
+        return Denied(f"Azure shows a certificate that cannot be trusted, {request}: {clean(why)}")
     kind = Kind.UNKNOWN if sent else Kind.LATER
     return _error(kind, request, f"Azure could not be reached, or was cut off, {request}: {clean(why)}")
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler import reading
@@ -21,6 +21,8 @@ from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, refu
 from reconciler.adapters.wire import clean
 from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
 from reconciler.model import ApiAccess, Json, Service
+
+_Noun = TypeVar("_Noun")
 
 _SERVICES = "/api/v1/services"
 _PLAIN = "application/json"
@@ -55,7 +57,7 @@ class KubernetesCluster:
 
     def list_services(self) -> tuple[Service, ...]:
         """All Services of type LoadBalancer, to the last page or an error; never a part of them."""
-        services = [self._service(item) for item in self._list("ServiceList", _PLAIN)]
+        services = self._list("ServiceList", _PLAIN, self._service)
         # A server that ignores field selectors hands out all types.
         return tuple(service for service in services if service.type == "LoadBalancer")
 
@@ -84,8 +86,7 @@ class KubernetesCluster:
 
     def digest(self) -> str:
         """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""
-        items = self._list("PartialObjectMetadataList", _METADATA_ONLY)
-        return reading.digest([self._version(item) for item in items])
+        return reading.digest(self._list("PartialObjectMetadataList", _METADATA_ONLY, self._version))
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -96,11 +97,11 @@ class KubernetesCluster:
 
     # -- lists
 
-    def _list(self, kind: str, accept: str) -> list[Json]:
+    def _list(self, kind: str, accept: str, read: Callable[[Json], _Noun]) -> list[_Noun]:
         deadline = self._deadline()
         for _ in range(1 + _RESTARTS):
             try:
-                return list(self._items(kind, accept, deadline))
+                return [read(item) for item in self._items(kind, accept, deadline)]
             except ExpiredListError:
                 continue  # what was read so far belongs to a state that no longer exists
         raise RetryLater(f"{self._name()} let the list expire {1 + _RESTARTS} times before its last page")

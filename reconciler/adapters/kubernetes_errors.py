@@ -45,7 +45,7 @@ def broken(api: str, error: Exception) -> OutsideError:
     """A connection that could not be made, was cut or fell silent."""
     words = clean(str(error))
     if "CERTIFICATE_VERIFY_FAILED" in words:
-        return Denied(f"{api} shows a certificate that the configured CA did not sign: {words}")
+        return Denied(f"{api} shows a certificate that cannot be trusted: {words}")
     return RetryLater(f"{api} could not be reached or did not answer in full: {words}")
 
 

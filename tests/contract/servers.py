@@ -28,9 +28,18 @@ def event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
     try:
         yield lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(_PATIENCE)
     finally:
+        asyncio.run_coroutine_threadsafe(_cancel_the_rest(), loop).result(_PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_PATIENCE)
         loop.close()
+
+
+async def _cancel_the_rest() -> None:
+    """Answers that a fault holds back for longer than their test."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 class BackDoor:

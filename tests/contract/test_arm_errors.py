@@ -8,10 +8,21 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.adapters import arm_errors
 from reconciler.adapters.arm_errors import Request
-from reconciler.errors import Conflict, Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from reconciler.errors import (
+    Conflict,
+    Denied,
+    NotFound,
+    OutcomeUnknown,
+    OutsideError,
+    Rejected,
+    RetryLater,
+    Stale,
+)
 
 
 def _refused(status: int, error: Any, method: str = "PUT", **headers: str) -> OutsideError:
@@ -93,3 +104,25 @@ def test_the_sentence_is_one_short_printable_line() -> None:
     assert words.startswith("Azure answered 400 Bad Code, writing privateLinkServices/pls1: a [31m b x")
     assert words.isprintable()
     assert len(words) < 700
+
+
+_JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["error", "code", "message", "details"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.integers(300, 599), st.binary(max_size=40) | _JSON.map(lambda v: json.dumps(v).encode()), st.text())
+def test_no_answer_breaks_the_table(status: int, body: bytes, wait: str) -> None:
+    """Whatever comes over the wire ends in one of our kinds, with a line that can be shown."""
+    error = arm_errors.refused(Request("DELETE", "x"), status, {"Retry-After": wait}, body)
+    assert str(error).isprintable()
+    assert error.code.isprintable()
+    if isinstance(error, RetryLater):
+        assert error.after is None or 0 <= error.after <= 3600
+    if type(error) is NotFound:
+        assert status == 404

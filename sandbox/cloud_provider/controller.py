@@ -14,7 +14,7 @@ from sandbox.cloud_provider.azure import Arm
 from sandbox.cloud_provider.ensuring import Balancing
 from sandbox.cloud_provider.in_tree import InTreeLinks
 from sandbox.cloud_provider.kubernetes import ExpiredError, Kubernetes
-from sandbox.cloud_provider.options import Json, ProviderOptions, SyncError
+from sandbox.cloud_provider.options import Json, ProviderOptions
 from sandbox.cloud_provider.wishes import FINALIZER, service_key, wants_balancer
 
 _RECONNECT_SECONDS = 0.5
@@ -102,7 +102,7 @@ class Controller:
             del self._due[key]
             try:
                 await self._sync(key)
-            except (SyncError, aiohttp.ClientError, OSError) as error:
+            except Exception as error:  # one odd Service must not stop the others
                 await self._failed(key, error)
             else:
                 self._failures.pop(key, None)
@@ -121,7 +121,8 @@ class Controller:
         self._schedule(key, min(longest, first * 2 ** (failures - 1)))
         if service := self._known.get(key):
             what = "ensure" if wants_balancer(service) else "delete"
-            message = f"Error syncing load balancer: failed to {what} load balancer: {error}"
+            said = str(error) or repr(error)
+            message = f"Error syncing load balancer: failed to {what} load balancer: {said}"
             await self._quietly(self._api.tell(service, "Warning", "SyncLoadBalancerFailed", message))
         else:
             _log(key, error)
@@ -170,7 +171,7 @@ class Controller:
         """An event is a courtesy: that it cannot be told stops nothing."""
         try:
             await telling
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, KeyError) as error:
             _log("event", error)
 
 
@@ -180,7 +181,7 @@ def _asks(service: Json | None) -> object:
         return None
     metadata = service["metadata"]
     waits = bool(metadata.get("deletionTimestamp")) and FINALIZER in metadata.get("finalizers", [])
-    return metadata["uid"], metadata.get("annotations"), service.get("spec"), waits
+    return metadata.get("uid"), metadata.get("annotations"), service.get("spec"), waits
 
 
 def _log(what: str, error: Exception) -> None:

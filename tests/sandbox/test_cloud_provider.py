@@ -211,6 +211,18 @@ def test_a_frontend_that_vanished_comes_back_only_when_the_service_changes(world
     until(lambda: own in world.frontends())
 
 
+def test_a_service_of_no_sense_stops_nobody_else(world: World) -> None:
+    """An object that no API server would have let in: it fails alone, again and again."""
+    odd = {
+        "metadata": {"name": "odd", "namespace": "default"},
+        "spec": {"type": "LoadBalancer", "ports": [1]},
+    }
+    assert world.sandbox.cluster_backdoor("prod", "PUT", "objects/services/default/odd", odd).status == 200
+    world.apply("app")
+    assert world.ready("app")
+    world.sandbox.cluster_backdoor("prod", "DELETE", "objects/services/default/odd")
+
+
 def test_a_conflicting_write_of_the_load_balancer_is_got_over(world: World) -> None:
     """412: somebody wrote in between; the next attempt reads again."""
     fault = {

@@ -23,7 +23,9 @@ from azure.core.exceptions import (
 )
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobClient, BlobServiceClient
-from azure.storage.queue import LinearRetry, QueueServiceClient
+from azure.storage.blob import LinearRetry as BlobRetry
+from azure.storage.queue import LinearRetry as QueueRetry
+from azure.storage.queue import QueueServiceClient
 
 from reconciler.adapters.credentials import credential
 from reconciler.errors import (
@@ -43,6 +45,7 @@ _TABLE_RETRIES: dict[str, Any] = {
     "retry_total": 2,
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
+    "retry_status": 0,  # it would sleep as long as a Retry-After says, with the lease held
     **_TIMES,
 }
 
@@ -69,14 +72,14 @@ class StorageAccount:
     @cached_property
     def queues(self) -> QueueServiceClient:
         """The queue service."""
-        options = {"retry_policy": LinearRetry(backoff=1, retry_total=1), **_TIMES}
+        options = {"retry_policy": QueueRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
         if self._settings.connection_string:
             return QueueServiceClient.from_connection_string(self._settings.connection_string, **options)
         return QueueServiceClient(self._settings.queue_uri, credential=self._credential, **options)
 
     def blob(self, location: str) -> BlobClient:
         """A blob of this account by ``container/path``, or any blob by URL (with its own SAS, or ours to read)."""
-        options = {"retry_total": 1, **_TIMES}
+        options = {"retry_policy": BlobRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
         if "://" not in location:
             container, _, path = location.strip("/").partition("/")
             return self._blobs(options).get_blob_client(container, path)
@@ -137,8 +140,9 @@ def _by_status(said: str, error: HttpResponseError) -> OutsideError:
 
 
 def _code(error: HttpResponseError) -> str:
-    """The service's own word; tables leave the attribute out on some errors."""
-    return str(getattr(error, "error_code", None) or "")
+    """The service's own word; some errors lack the attribute, and of some it is an enumeration."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")
 
 
 def _retry_after(error: HttpResponseError) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from azure.data.tables import TableEntity, UpdateMode
 
 from reconciler.adapters.storage import StorageAccount, translated
 from reconciler.adapters.table_rows import check_schema, plain
-from reconciler.errors import Conflict, NotFound, OutsideError, RetryLater, Stale
+from reconciler.errors import Conflict, NotFound, OutcomeUnknown, OutsideError, RetryLater, Stale
 
 Entity = Mapping[str, Any]
 
@@ -118,13 +119,23 @@ class Table:
 
     def _write_batch(self, batch: Sequence[Upsert | Delete]) -> None:
         try:
-            with translated(f"writing the table {self.name}"):
-                self._client.submit_transaction([_in_transaction(operation) for operation in batch])
+            self._submit(batch)
         except NotFound as error:
             if error.code == _TABLE_MISSING or not any(isinstance(o, Delete) for o in batch):
                 raise
             # One row to delete is gone already, which fails the whole transaction: one by one then.
             self._write_one_by_one(batch)
+
+    def _submit(self, batch: Sequence[Upsert | Delete]) -> None:
+        """Once more where the answer was lost, which the SDK does not do for a POST: these writes may repeat."""
+        with suppress(OutcomeUnknown):
+            self._submit_once(batch)
+            return
+        self._submit_once(batch)
+
+    def _submit_once(self, batch: Sequence[Upsert | Delete]) -> None:
+        with translated(f"writing the table {self.name}"):
+            self._client.submit_transaction([_in_transaction(operation) for operation in batch])
 
     def _write_one_by_one(self, batch: Sequence[Upsert | Delete]) -> None:
         with translated(f"writing the table {self.name}"):

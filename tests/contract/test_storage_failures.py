@@ -1,0 +1,218 @@
+"""When storage fails: which of our errors it becomes, and what a guarded write knows of a lost answer."""
+
+import re
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from reconciler.adapters.blobs import BlobSetting
+from reconciler.adapters.queues import StorageQueue
+from reconciler.adapters.storage import StorageAccount
+from reconciler.adapters.tables import TableLedger
+from reconciler.errors import Denied, NotFound, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from reconciler.ports import ClusterState, HistoryEntry, Lease, WakeUp
+from reconciler.settings import StorageSettings
+from sandbox.storage import Storage
+from tests.contract.forwarder import Forwarder, Trouble, forwarding
+
+NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
+
+
+def account(connection_string: str) -> StorageAccount:
+    return StorageAccount(StorageSettings(connection_string=connection_string))
+
+
+@pytest.fixture
+def forwarder(azurite: Storage) -> Iterator[Forwarder]:
+    with forwarding(azurite.endpoints["Table"]) as forwarder:
+        yield forwarder
+
+
+@pytest.fixture
+def ledger(azurite: Storage, forwarder: Forwarder) -> TableLedger:
+    """Tables reached through the forwarder."""
+    through = azurite.connection_string.replace(azurite.endpoints["Table"], forwarder.url)
+    made = TableLedger(account(through), prefix=f"t{uuid.uuid4().hex}")
+    made.create_tables()
+    return made
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_lease_whose_answer_was_lost_is_held(
+    ledger: TableLedger, forwarder: Forwarder, fresh: bool
+) -> None:
+    """The write arrived, its answer did not: the row tells.
+
+    Else the cluster would stand still until the lease ends, held by a worker that believes it lost.
+    """
+    seen = Lease("prod") if fresh else ledger.write_lease(Lease("prod"))
+    forwarder.fail("lose-answer", times=1)
+    taken = ledger.write_lease(replace(seen, holder="me", until=NOW, fence=1))
+    assert taken == ledger.lease("prod")
+    assert taken.holder == "me"
+    assert taken.stamp
+
+
+def test_a_large_state_whose_answer_was_lost_is_written(ledger: TableLedger, forwarder: Forwarder) -> None:
+    """The same with properties of every kind."""
+    state = ClusterState(
+        "prod",
+        paused=True,
+        released_until=NOW,
+        sightings={"x": NOW},
+        last_run={"findings": list(range(40_000))},
+    )
+    forwarder.fail("lose-answer", times=1)
+    assert ledger.write_state(state) == ledger.state("prod")
+
+
+def test_a_lease_whose_request_was_lost_is_not_held(ledger: TableLedger, forwarder: Forwarder) -> None:
+    """Nobody can know at once; reading the row again tells, and the message comes back."""
+    seen = ledger.write_lease(Lease("prod"))
+    forwarder.fail("lose-request", times=1)
+    with pytest.raises(OutcomeUnknown):
+        ledger.write_lease(replace(seen, holder="me"))
+    assert ledger.lease("prod") == seen
+
+
+def test_who_lost_the_lease_with_the_answer_does_not_hold_it(
+    ledger: TableLedger, forwarder: Forwarder
+) -> None:
+    """The row is another's: what is read again must be what was sent."""
+    seen = ledger.write_lease(Lease("prod"))
+    theirs = ledger.write_lease(replace(seen, holder="other"))
+    forwarder.fail("lose-answer", times=1)
+    with pytest.raises((OutcomeUnknown, Stale)):
+        ledger.write_lease(replace(seen, holder="me"))
+    assert ledger.lease("prod") == theirs
+
+
+def test_a_lost_answer_doubles_nothing_in_the_other_tables(ledger: TableLedger, forwarder: Forwarder) -> None:
+    """History lines carry their keys with them, so that a repetition is the same line."""
+    forwarder.fail("lose-answer", times=1)
+    ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "once")])
+    assert [entry.sentence for entry in ledger.history("prod", 10)] == ["once"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Rejected),
+        (401, Denied),
+        (403, Denied),
+        (404, NotFound),
+        (408, RetryLater),
+        (413, Rejected),
+        (429, RetryLater),
+        (500, RetryLater),
+        (503, RetryLater),
+    ],
+)
+def test_each_status_has_its_kind(
+    ledger: TableLedger, forwarder: Forwarder, status: int, kind: type[OutsideError]
+) -> None:
+    """The shell decides by it: come back, tell a person, or give up."""
+    forwarder.fail(status)
+    with pytest.raises(kind, match="sharing"):
+        ledger.sharing("prod")
+    with pytest.raises((kind, Stale)):
+        ledger.write_lease(Lease("prod"))
+
+
+def test_a_throttled_write_tells_when_to_come_back(ledger: TableLedger, forwarder: Forwarder) -> None:
+    """And is asked once: sleeping here would hold the lease."""
+    before = forwarder.requests
+    forwarder.fail(503, retry_after="700")
+    with pytest.raises(RetryLater) as caught:
+        ledger.sharing("prod")
+    assert (caught.value.after, caught.value.throttled, caught.value.code) == (700, True, "ServerBusy")
+    assert forwarder.requests - before <= 3
+
+
+@pytest.mark.parametrize("trouble", ["garbage", "truncate", "lose-answer", "lose-request"])
+def test_an_answer_that_makes_no_sense_is_a_reason_to_come_back(
+    ledger: TableLedger, forwarder: Forwarder, trouble: Trouble
+) -> None:
+    """A proxy's page, half an answer, none: never an empty list."""
+    forwarder.fail(trouble)
+    with pytest.raises(RetryLater):
+        ledger.ownership("prod")
+
+
+def test_one_hiccup_of_a_read_is_not_noticed(ledger: TableLedger, forwarder: Forwarder) -> None:
+    """A connection that was closed while idle is daily bread."""
+    forwarder.fail("lose-answer", times=1)
+    assert ledger.sharing("prod") == ()
+
+
+def _calls(account: StorageAccount) -> list[Callable[[], object]]:
+    ledger, queue = TableLedger(account), StorageQueue(account)
+    return [
+        ledger.create_tables,
+        lambda: ledger.lease("prod"),
+        lambda: ledger.write_lease(Lease("prod")),
+        lambda: ledger.history("", 5),
+        queue.create,
+        lambda: queue.send(WakeUp("prod", "event")),
+        BlobSetting(account, "config/clusters.json", str).read,
+    ]
+
+
+def test_storage_that_cannot_be_reached_is_tried_again_later(azurite: Storage, closed_port: str) -> None:
+    """Every call of every service, and each within its few tries."""
+    nowhere = re.sub(r"http://127\.0\.0\.1:\d+", closed_port, azurite.connection_string)
+    for call in _calls(account(nowhere)):
+        with pytest.raises(RetryLater):
+            call()
+
+
+def test_a_wrong_key_is_for_a_person_to_mend(azurite: Storage) -> None:
+    """Denied, not an endless retry."""
+    wrong = re.sub("AccountKey=[^;]*", "AccountKey=bm90IHRoZSBrZXk=", azurite.connection_string)
+    for call in _calls(account(wrong)):
+        with pytest.raises(Denied):
+            call()
+
+
+class NoToken:
+    """An identity that is not switched on."""
+
+    def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        raise Denied("Azure gives no token.")
+
+
+def test_an_identity_without_a_token_is_for_a_person_to_mend(closed_port: str) -> None:
+    """Its own words reach the caller, through each of the three SDKs."""
+    secure = closed_port.replace("http:", "https:")
+    by_identity = StorageSettings(table_uri=secure, queue_uri=secure, blob_uri=secure)
+    for call in _calls(StorageAccount(by_identity, NoToken())):
+        with pytest.raises(Denied, match="Azure gives no token"):
+            call()
+
+
+def test_missing_tables_are_said_to_be_missing(azurite: Storage) -> None:
+    """Not taken for empty ledgers: an empty ledger would forget who owns what."""
+    ledger = TableLedger(account(azurite.connection_string), prefix="never")
+    for call in (
+        lambda: ledger.ownership("prod"),
+        lambda: ledger.lease("prod"),
+        lambda: ledger.state("prod"),
+        lambda: ledger.write_lease(Lease("prod")),
+        lambda: ledger.write_lease(Lease("prod", version="W/\"datetime'2026-11-21T03%3A02%3A24.5019412Z'\"")),
+        lambda: ledger.forget_ownership("prod", ["/a"]),
+    ):
+        with pytest.raises(NotFound):
+            call()

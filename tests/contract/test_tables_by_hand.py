@@ -1,0 +1,249 @@
+"""What people and other versions do to the tables, and what the ledger makes of it."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from azure.data.tables import EdmType, EntityProperty, TableClient, UpdateMode
+
+from reconciler.adapters import table_keys as keys
+from reconciler.adapters.storage import StorageAccount
+from reconciler.adapters.tables import TableLedger
+from reconciler.errors import Rejected
+from reconciler.model import Ownership, Reservation, ServiceRef, Sharing
+from reconciler.ports import ClusterState, HistoryEntry, Lease
+from reconciler.settings import StorageSettings
+from sandbox.storage import Storage
+
+NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
+PLS = "/subscriptions/s/resourceGroups/MC_prod/providers/Microsoft.Network/privateLinkServices/pls-a"
+WEB = ServiceRef("shop", "web", "u")
+ROW = Ownership(
+    "prod", PLS, "/f", WEB, nat_ips=("10.0.0.4",), connections={"Approved": 1}, written_at=NOW, attempts=4
+)
+SHARE = Sharing("prod", PLS, "/f", WEB, "owner")
+GARBAGE: tuple[Any, ...] = (
+    "garbage",
+    "",
+    -1,
+    2.5,
+    True,
+    NOW,
+    b"\x00\xff",
+    EntityProperty(2**60, EdmType.INT64),
+)
+
+
+class Hands:
+    """The tables as a person with a storage browser has them."""
+
+    def __init__(self, account: StorageAccount, prefix: str) -> None:
+        self.account, self.prefix = account, prefix
+
+    def table(self, name: str) -> TableClient:
+        return self.account.tables.get_table_client(f"{self.prefix}{name}")
+
+    def rows(self, name: str) -> list[Any]:
+        return list(self.table(name).list_entities())
+
+    def edit(self, name: str, **properties: Any) -> None:
+        """Change properties of every row of a table."""
+        for row in self.rows(name):
+            self.table(name).upsert_entity({**row, **properties}, mode=UpdateMode.MERGE)
+
+
+@pytest.fixture
+def hands(azurite: Storage) -> Hands:
+    account = StorageAccount(StorageSettings(connection_string=azurite.connection_string))
+    return Hands(account, f"t{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def ledger(hands: Hands) -> TableLedger:
+    made = TableLedger(hands.account, hands.prefix)
+    made.create_tables()
+    return made
+
+
+def test_a_person_finds_a_row_by_its_names(ledger: TableLedger, hands: Hands) -> None:
+    """Cluster, PLS id and what belongs to it are plain text in a storage browser."""
+    ledger.put_ownership([ROW])
+    (row,) = hands.rows("ownership")
+    assert (row["PartitionKey"], row["RowKey"]) == ("prod", PLS.lower().replace("/", "|"))
+    assert (row["plsId"], row["ownerNamespace"], row["ownerName"]) == (PLS, "shop", "web")
+    assert (row["schema"], row["natIps"], row["connections"]) == (1, '["10.0.0.4"]', '{"Approved":1}')
+
+
+def test_properties_nobody_knows_are_ignored(ledger: TableLedger, hands: Hands) -> None:
+    """A note that somebody left in the row."""
+    ledger.put_ownership([ROW])
+    ledger.replace_sharing("prod", (), [SHARE])
+    for table in ("ownership", "sharing"):
+        hands.edit(table, note="mine", number=EntityProperty(2**60, EdmType.INT64))
+    assert ledger.ownership("prod") == (ROW,)
+    assert ledger.sharing("prod") == (SHARE,)
+
+
+def test_an_edited_property_costs_only_itself(ledger: TableLedger, hands: Hands) -> None:
+    """What is memory of the past starts anew, the rest of the row stays."""
+    ledger.put_ownership([ROW])
+    hands.edit(
+        "ownership", natIps="10.0.0.4", connections="[1", writtenAt="yesterday", attempts="many", alias=7
+    )
+    (read,) = ledger.ownership("prod")
+    assert (read.pls_id, read.owner) == (PLS, WEB)
+    assert (read.nat_ips, read.connections, read.written_at, read.attempts, read.alias) == (
+        (),
+        {},
+        None,
+        0,
+        "",
+    )
+
+
+def test_what_people_type_is_understood(ledger: TableLedger, hands: Hands) -> None:
+    """Storage browsers make text of times and numbers."""
+    ledger.put_ownership([ROW])
+    hands.edit("ownership", notBefore="2026-11-21T08:00:00+01:00", attempts="5")
+    (read,) = ledger.ownership("prod")
+    assert (read.not_before, read.attempts) == (NOW, 5)
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+def test_whatever_stands_in_a_row_the_ledger_can_be_read(
+    ledger: TableLedger, hands: Hands, value: Any
+) -> None:
+    """Every property of every row of every table, all at once; and writing mends it."""
+    before = ledger.write_lease(Lease("prod", "me", NOW, 3))
+    ledger.write_state(ClusterState("prod", "id", sightings={"a": NOW}, last_run={"findings": []}))
+    ledger.put_ownership([ROW])
+    ledger.replace_sharing("prod", (), [SHARE])
+    ledger.reserve(Reservation(PLS, "prod", "u", "/f"))
+    ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "x")])
+    for table in ("ownership", "sharing", "leases", "clusters", "history"):
+        for row in hands.rows(table):
+            hands.table(table).upsert_entity(
+                {k: v if k.endswith("Key") else value for k, v in row.items() if k != "schema"}
+            )
+    assert ledger.ownership("prod") == ()
+    assert ledger.sharing("prod") == ()
+    assert ledger.reservations([PLS]) == {}
+    assert [state.cluster for state in ledger.states()] == ["prod"]
+    assert all(isinstance(entry, HistoryEntry) for entry in ledger.history("prod", 5))
+    broken = ledger.lease("prod")
+    assert broken.version not in ("", before.version)
+    ledger.put_ownership([ROW])
+    ledger.replace_sharing("prod", (), [SHARE])
+    ledger.reserve(Reservation(PLS, "dev", "u2", "/f2"))
+    assert ledger.ownership("prod") == (ROW,)
+    assert ledger.sharing("prod") == (SHARE,)
+    assert ledger.write_lease(Lease("prod", fence=4, version=broken.version)) == ledger.lease("prod")
+    state = ledger.write_state(ClusterState("prod", "new", version=ledger.state("prod").version))
+    assert ledger.state("prod") == state
+
+
+def test_a_row_that_contradicts_its_key_is_no_row(ledger: TableLedger, hands: Hands) -> None:
+    """Else it would speak for another PLS, and could not be forgotten by its id."""
+    ledger.put_ownership([ROW])
+    ledger.replace_sharing("prod", (), [SHARE])
+    hands.edit("ownership", plsId=PLS + "-other")
+    hands.edit("sharing", serviceName="other")
+    assert ledger.ownership("prod") == ()
+    assert ledger.sharing("prod") == ()
+
+
+def test_a_pause_that_cannot_be_read_is_a_pause(ledger: TableLedger, hands: Hands) -> None:
+    """Somebody wanted it to stop; the words for no are read as no."""
+    ledger.write_state(ClusterState("prod"))
+    for typed, paused in (
+        ("yes please", True),
+        ("true", True),
+        ("False", False),
+        ("0", False),
+        (1, True),
+        ("", False),
+    ):
+        hands.edit("clusters", paused=typed)
+        assert ledger.state("prod").paused is paused
+
+
+def test_rows_somebody_deleted_are_written_anew(ledger: TableLedger, hands: Hands) -> None:
+    """All of them: the ledgers are caches."""
+    lease = ledger.write_lease(Lease("prod", "me"))
+    ledger.put_ownership([ROW])
+    for table in ("ownership", "leases"):
+        for row in hands.rows(table):
+            hands.table(table).delete_entity(row)
+    assert ledger.ownership("prod") == ()
+    assert ledger.lease("prod") == Lease("prod")
+    with pytest.raises(Exception, match="leases"):
+        ledger.write_lease(lease)
+    assert ledger.write_lease(Lease("prod", "me")) == ledger.lease("prod")
+
+
+@pytest.mark.parametrize("table", ["ownership", "sharing", "leases", "clusters", "history"])
+def test_a_newer_schema_is_refused_by_table_and_row(ledger: TableLedger, hands: Hands, table: str) -> None:
+    """Of a version that was rolled back: reading half of what it meant would be worse."""
+    ledger.put_ownership([ROW])
+    ledger.replace_sharing("prod", (), [SHARE])
+    ledger.write_lease(Lease("prod"))
+    ledger.write_state(ClusterState("prod"))
+    ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "x")])
+    hands.edit(table, schema=2)
+    reads: dict[str, Callable[[], object]] = {
+        "ownership": lambda: ledger.ownership("prod"),
+        "sharing": lambda: ledger.sharing("prod"),
+        "leases": lambda: ledger.lease("prod"),
+        "clusters": lambda: ledger.states(),
+        "history": lambda: ledger.history("prod", 1),
+    }
+    with pytest.raises(Rejected, match=f"table {hands.prefix}{table}, row prod / .*schema 2 is newer than 1"):
+        reads[table]()
+
+
+def test_another_cluster_s_newer_reservation_stops_nobody(ledger: TableLedger, hands: Hands) -> None:
+    """Reservations of a resource group share a partition; only those asked for matter."""
+    ledger.reserve(Reservation(f"{PLS}-new", "new", "u", "/f"))
+    hands.edit("ownership", schema=2)
+    ledger.reserve(Reservation(PLS, "prod", "u", "/f"))
+    assert list(ledger.reservations([PLS])) == [PLS.lower()]
+    with pytest.raises(Rejected):
+        ledger.reserve(Reservation(f"{PLS}-new", "new", "u", "/f"))
+
+
+def test_unchanged_sharing_rows_are_not_written(ledger: TableLedger, hands: Hands) -> None:
+    """Each write costs, and a run without news writes nothing."""
+    ledger.replace_sharing("prod", (), [SHARE])
+    (before,) = hands.rows("sharing")
+    other = Sharing("prod", PLS, "/f", ServiceRef("shop", "api", "u2"), "shares")
+    ledger.replace_sharing("prod", [SHARE], [SHARE, other])
+    after = {row["serviceName"]: row.metadata["etag"] for row in hands.rows("sharing")}
+    assert after["web"] == before.metadata["etag"]
+    assert set(after) == {"web", "api"}
+
+
+def test_a_run_too_long_to_keep_is_cut_and_says_so(ledger: TableLedger) -> None:
+    """An entity holds 1 MiB: the longest list is halved until it fits, and what went is counted."""
+    hard = [{"sentence": "".join(uuid.uuid4().hex for _ in range(20))} for _ in range(5_000)]
+    ledger.write_state(ClusterState("prod", last_run={"findings": hard, "writes": [1, 2], "count": 5_000}))
+    read = ledger.state("prod")
+    kept = len(read.last_run["findings"])
+    assert 500 < kept < 5_000
+    assert read.last_run["findings"] == hard[:kept]
+    assert read.last_run["truncated"] == {"findings": 5_000 - kept}
+    assert (read.last_run["writes"], read.last_run["count"]) == ([1, 2], 5_000)
+
+
+def test_a_short_run_is_readable_in_a_storage_browser(ledger: TableLedger, hands: Hands) -> None:
+    """JSON as text, in one property."""
+    ledger.write_state(ClusterState("prod", last_run={"findings": ["x"]}))
+    (row,) = hands.rows("clusters")
+    assert row["lastRun"] == '{"findings":["x"]}'
+
+
+def test_history_of_all_clusters_is_one_partition(ledger: TableLedger, hands: Hands) -> None:
+    """One query tells the newest of hundreds of clusters."""
+    ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "x")])
+    assert sorted(row["PartitionKey"] for row in hands.rows("history")) == ["prod", keys.ALL_CLUSTERS]

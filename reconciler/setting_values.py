@@ -97,6 +97,18 @@ def blob(value: str) -> str:
     return value.strip("/")
 
 
+def connection_string(value: str) -> str:
+    """A storage account's connection string; never part of a message, for it holds the key."""
+    parts = dict(part.partition("=")[::2] for part in value.split(";") if part.strip())
+    names = {name.strip().lower() for name, content in parts.items() if content.strip()}
+    account = {"accountname", "accountkey"} <= names
+    signed = {"sharedaccesssignature", "tableendpoint", "queueendpoint"} <= names
+    if not (account or signed or "usedevelopmentstorage" in names):
+        wanted = "AccountName and AccountKey, or TableEndpoint, QueueEndpoint and SharedAccessSignature"
+        raise ValueError(f"is no connection string; wanted: one with {wanted}")
+    return value
+
+
 def shown(value: object) -> str:
     """A value for a message: quoted, and not endless."""
     said = value if isinstance(value, str) else str(value)

@@ -15,6 +15,7 @@ from reconciler.model import ClusterConfig, Limits
 from reconciler.setting_values import (
     address,
     blob,
+    connection_string,
     file,
     one_of,
     optional,
@@ -162,7 +163,7 @@ SETTINGS: tuple[Setting, ...] = (
         "AzureWebJobsStorage",
         "",
         "The connection string of the storage account; or leave it out and set the following.",
-        text,
+        optional(connection_string),
     ),
     Setting("AzureWebJobsStorage__accountName", "", "The account's name, in the public cloud.", text),
     Setting(

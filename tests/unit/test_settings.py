@@ -11,6 +11,7 @@ from reconciler.model import Limits
 from reconciler.settings import SETTINGS, StorageSettings, load
 from tests.unit.test_cluster_settings import cluster
 
+EMULATOR = "UseDevelopmentStorage=true"
 CLUSTERS = {"CLUSTERS": json.dumps([cluster()])}
 
 
@@ -126,7 +127,7 @@ def test_every_mistake_is_told_at_once_with_the_setting_s_name() -> None:
 )
 def test_a_wrong_value_is_named_with_its_setting(name: str, value: str) -> None:
     """And does not end in a traceback."""
-    environ = CLUSTERS | {"AzureWebJobsStorage": "x", name: value}
+    environ = CLUSTERS | {"AzureWebJobsStorage": EMULATOR, name: value}
     (mistake,) = mistakes(**environ)
     assert mistake.startswith(f"{name}: is ")
     assert len(mistake) < 250
@@ -137,7 +138,7 @@ def test_a_wrong_value_is_named_with_its_setting(name: str, value: str) -> None:
 )
 def test_a_blob_is_a_container_and_a_path(value: str) -> None:
     """Else the storage SDK would refuse it at the first run."""
-    (mistake,) = mistakes(CLUSTERS_BLOB=value, AzureWebJobsStorage="x")
+    (mistake,) = mistakes(CLUSTERS_BLOB=value, AzureWebJobsStorage=EMULATOR)
     assert mistake.startswith("CLUSTERS_BLOB: is ")
 
 
@@ -156,7 +157,7 @@ def test_a_blob_with_its_own_address_needs_no_storage_account() -> None:
 def test_clusters_come_from_one_place() -> None:
     """From one of the two, and from somewhere."""
     assert mistakes() == ["CLUSTERS: is not set, and neither is CLUSTERS_BLOB; set one of them"]
-    assert mistakes(CLUSTERS_BLOB="c/p", AzureWebJobsStorage="x", **CLUSTERS) == [
+    assert mistakes(CLUSTERS_BLOB="c/p", AzureWebJobsStorage=EMULATOR, **CLUSTERS) == [
         "CLUSTERS_BLOB: is set, and so is CLUSTERS; set one of them"
     ]
 
@@ -206,7 +207,11 @@ def test_half_a_storage_account_is_a_mistake() -> None:
 
 def test_the_connection_string_is_not_printed() -> None:
     """It holds the account's key."""
-    assert "SECRET" not in repr(load(CLUSTERS | {"AzureWebJobsStorage": "AccountKey=SECRET"}))
+    assert "SECRET" not in repr(load(CLUSTERS | {"AzureWebJobsStorage": "AccountName=a;AccountKey=SECRET"}))
+    for wrong in ("SECRET", "AccountKey=SECRET", "AccountName=;AccountKey=SECRET", ";;=;SECRET="):
+        (mistake,) = mistakes(AzureWebJobsStorage=wrong, **CLUSTERS)
+        assert mistake.startswith("AzureWebJobsStorage: is no connection string")
+        assert "SECRET" not in mistake
 
 
 def test_the_sample_for_core_tools_is_valid() -> None:

@@ -10,7 +10,17 @@ from enum import StrEnum
 from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.model import Ownership
-from reconciler.plan import DeleteConnection, DeletePls, Finding, Plan, PutPls, PutSubnet, Reason, Write
+from reconciler.plan import (
+    DISCONNECTED,
+    DeleteConnection,
+    DeletePls,
+    Finding,
+    Plan,
+    PutPls,
+    PutSubnet,
+    Reason,
+    Write,
+)
 from reconciler.ports import Accepted, HistoryEntry
 
 # Seconds until the next try after a busy answer, and after a refusal.
@@ -102,7 +112,7 @@ def _settled(before: Ownership, noted: Ownership, outcome: Outcome, now: datetim
     error = outcome.error
     match outcome.result:
         case Result.ACCEPTED:
-            return _accepted(noted, outcome)
+            return _accepted(noted, outcome, now)
         case Result.UNKNOWN:
             return noted
         case Result.LEFT | Result.CHANGED:
@@ -113,11 +123,13 @@ def _settled(before: Ownership, noted: Ownership, outcome: Outcome, now: datetim
             return _failed(before, noted, outcome, now)
 
 
-def _accepted(noted: Ownership, outcome: Outcome) -> Ownership:
+def _accepted(noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
     write, answer = outcome.write, outcome.accepted
     row = replace(noted, attempts=0, not_before=None, last_error="", last_error_code="")
+    if isinstance(write, DeleteConnection):
+        return replace(row, written_hash=DISCONNECTED, written_at=now, written_count=1)
     if not isinstance(write, PutPls):
-        return replace(row, state="Deleting") if isinstance(write, DeletePls) else row
+        return replace(row, state="Deleting")
     return replace(
         row,
         claim_hash=write.claim_hash or row.claim_hash,

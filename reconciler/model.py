@@ -87,8 +87,8 @@ class ServiceRef:
 
     @property
     def key(self) -> str:
-        """``namespace/name``, the form of the owner tag."""
-        return f"{self.namespace}/{self.name}"
+        """``namespace/name``, the form of the owner tag; "" for nobody."""
+        return f"{self.namespace}/{self.name}" if self.name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,10 @@ class DeletePls:
     sentence: str
 
 
+# Stands for the content hash in the ledger once the connections of a PLS were asked to go.
+DISCONNECTED = "connections deleted"
+
+
 @dataclass(frozen=True, slots=True)
 class DeleteConnection:
     """Delete a private endpoint connection; its PLS follows in a later run."""

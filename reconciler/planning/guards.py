@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
-from reconciler.model import Ownership, Subnet
-from reconciler.plan import Change, PutSubnet, Reason, Severity
+from reconciler.model import OWNER_TAG, Ownership, PrivateLinkService, Subnet
+from reconciler.plan import DISCONNECTED, Change, PutSubnet, Reason, Severity
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant
 
 # The same content is written again after 0 s, 30 s, 2 min, 10 min, then hourly.
 REPEAT_DELAYS = (0, 30, 120, 600, 3600)
 FIGHT_FROM = 3
+# Connections that were asked to go are asked again after this time.
+DISCONNECTING = timedelta(seconds=15)
 
 
 def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str) -> bool:
@@ -101,6 +103,23 @@ def _next_try(row: Ownership) -> datetime:
     delay = REPEAT_DELAYS[min(row.written_count - 1, len(REPEAT_DELAYS) - 1)]
     repeat = row.written_at + timedelta(seconds=delay)
     return max(repeat, row.not_before) if row.not_before else repeat
+
+
+def disconnecting(draft: Draft, pls: PrivateLinkService, row: Ownership | None) -> bool:
+    """Whether the connections were deleted a moment ago: the operation runs on while they are still listed."""
+    if row is None or row.written_hash != DISCONNECTED or row.written_at is None or not pls.connections:
+        return False
+    if draft.observed.now - row.written_at >= DISCONNECTING:
+        return False
+    draft.find(
+        Reason.WAITING,
+        Severity.INFO,
+        f"The connections of Private Link Service {pls.id} are being deleted; it follows.",
+        service=pls.tag(OWNER_TAG) or "",
+        pls_id=pls.id,
+    )
+    draft.look_again(draft.observed.now + timedelta(seconds=2))
+    return True
 
 
 def satisfied(row: Ownership, claim_hash: str, now: datetime) -> Ownership:

@@ -52,7 +52,7 @@ def _without_tenants(
         _keep(draft, pls, "no live Service stands on its frontend, but not all who did are proven gone")
     elif row and row.attempts and row.not_before and row.not_before > draft.observed.now:
         _delete_failed(draft, pls, row, row.not_before)
-    else:
+    elif not guards.disconnecting(draft, pls, row):
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
 
 
@@ -186,6 +186,8 @@ def decide_detached(draft: Draft, pls: PrivateLinkService) -> None:
         return
     if row and row.attempts and row.not_before and row.not_before > draft.observed.now:
         _delete_failed(draft, pls, row, row.not_before)
+        return
+    if guards.disconnecting(draft, pls, row):
         return
     proofs = collecting.proofs_of(draft.observed, pls, None)
     if proofs is not None:

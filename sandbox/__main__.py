@@ -6,7 +6,7 @@ import argparse
 import importlib
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from sandbox.functions.process import FunctionsUnavailable
@@ -88,15 +88,11 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
 
 def _up(given: argparse.Namespace) -> int:
     """Up until told to end. 1 when it cannot start: no storage, a bad app, a bad kubeconfig, no free port."""
-    # As for Ctrl-C: wherever the main thread is, it leaves through the context managers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    asked = _AskedToEnd()
     try:
         with Sandbox.start(_options(given)) as sandbox:
             print(welcome(sandbox.endpoints, sandbox.state), flush=True)
-            try:
-                threading.Event().wait()
-            finally:
-                _deaf_to_signals()
+            asked.wait()
     except KeyboardInterrupt:
         return 0
     except (StorageUnavailable, FunctionsUnavailable, ValueError, OSError) as error:
@@ -105,10 +101,27 @@ def _up(given: argparse.Namespace) -> int:
     return 0
 
 
-def _deaf_to_signals() -> None:
-    """A second Ctrl-C must not leave processes behind half-way through the end."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+class _AskedToEnd:
+    """SIGTERM and Ctrl-C, noted: what is being started is let finish, so that all of it can be ended in order.
+
+    Whoever asks a third time does not want to wait: it ends wherever it is.
+    """
+
+    def __init__(self) -> None:
+        self._times = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self._times += 1
+        if self._times > 2:
+            raise KeyboardInterrupt
+
+    def wait(self) -> None:
+        """Until somebody asked."""
+        # An Event could deadlock here: the handler runs in this very thread.
+        while not self._times:
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,18 @@ def test_sigterm_ends_every_process_and_takes_the_endpoints_away(app: Path, tmp_
     until(lambda: not any(alive(pid) for pid in pids.values()))
 
 
+def test_sigterm_in_the_middle_of_the_start_ends_it_in_order(tmp_path: Path) -> None:
+    """What is half started is not left to itself, and nobody is told of endpoints."""
+    words = ["up", "--state", str(tmp_path), "--clusters", "one", "--no-functions"]
+    process = subprocess.Popen([sys.executable, "-m", "sandbox", *words], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        until((tmp_path / "ca.pem").exists, 60)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (tmp_path / "endpoints.json").exists()
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -14,8 +14,8 @@ from typing import Any
 from reconciler import wakeups
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
-from reconciler.ports import ClusterState, HistoryEntry, WakeUp
-from reconciler.reconcile import Run, dry_run, report_of, update_state
+from reconciler.ports import ClusterState, WakeUp
+from reconciler.reconcile import Run, decide, dry_runs, report_of
 from reconciler.rendering import VERSION, plan_json
 from reconciler.status import entry_json, status
 from reconciler.worker import Worker
@@ -91,7 +91,7 @@ class Api:
         if wait:
             return self._run_now(self._one(params))
         configs = self._some(params)
-        paused = {c.name for c in configs if self.worker.ledger.state(c.name).paused}
+        paused = {s.cluster for s in self.worker.ledger.states() if s.paused} & {c.name for c in configs}
         if len(configs) == 1 and paused:
             raise _paused(configs[0].name)
         names = [c.name for c in configs if c.name not in paused]
@@ -101,7 +101,7 @@ class Api:
 
     def plan(self, params: Params) -> Reply:
         """``cluster`` (all where absent): what would be written now, and what was found. Writes nothing."""
-        runs = [dry_run(self.worker.engine, config) for config in self._some(params)]
+        runs = dry_runs(self.worker.engine, self._some(params))
         plans = [plan_json(run.plan, run.config.mode) for run in runs]
         return Reply(200, {"version": VERSION, "plans": plans})
 
@@ -162,9 +162,7 @@ class Api:
         self, cluster: str, change: Callable[[ClusterState], ClusterState], sentence: str, wake: bool = True
     ) -> None:
         """Change the state row, write it into the history, and wake the cluster."""
-        update_state(self.worker.ledger, cluster, change)
-        now = self.worker.engine.clock.now()
-        self.worker.ledger.add_history([HistoryEntry(cluster, now, "person", "Person", sentence)])
+        decide(self.worker.ledger, cluster, self.worker.engine.clock.now(), change, sentence)
         if wake:
             self.worker.queue.send(WakeUp(cluster, wakeups.PERSON))
 
@@ -184,7 +182,7 @@ class Api:
         """``cluster`` (all where absent): the state from the ledgers alone."""
         name = params.get("cluster", "").strip()
         configs = self.worker.configs()
-        report = status(self.worker.ledger, configs, name)
+        report = status(self.worker.ledger, configs, name, self.worker.engine.pool)
         if name and name not in configs and not report["clusters"][0]["lastRun"]:
             raise _unknown(name, configs)
         return Reply(200, report)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler import arm_ids, bookkeeping
 from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
-from reconciler.errors import NotFound, OutsideError, RetryLater, Stale
+from reconciler.errors import Conflict, NotFound, OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import Observed, Ownership, PrivateLinkService, Reservation
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
@@ -54,6 +55,7 @@ class Writer:
         lost = bookkeeping.lost_names(outcomes)
         self._record(noted, [r for r in rows if r.pls_id not in lost])
         self._forget(plan, observed, lost)
+        self._index(observed, plan)
         due = bookkeeping.come_back(plan, rows, outcomes, now)
         return Applied(outcomes, due, _throttled_until(outcomes, now))
 
@@ -71,9 +73,18 @@ class Writer:
         if plan.sharing != observed.sharing:
             self.ledger.replace_sharing(plan.cluster, observed.sharing, plan.sharing)
 
+    def _index(self, observed: Observed, plan: Plan) -> None:
+        """Reserve the ids of PLSs seen for the first time, so that events about them find their cluster."""
+        before = {arm_ids.key(row.pls_id) for row in observed.ownership}
+        for row in plan.ownership:
+            if row.resource_guid and arm_ids.key(row.pls_id) not in before:
+                with suppress(Conflict):  # somebody else's reservation: the next plan tells
+                    self.ledger.reserve(Reservation(row.pls_id, row.cluster, row.owner.uid, row.frontend_id))
+
     def _write(self, plan: Plan, observed: Observed, progress: Progress) -> tuple[Outcome, ...]:
         seen = {arm_ids.key(p.id): p for p in known(observed.private_link_services)}
         owners = {arm_ids.key(r.pls_id): r for r in plan.ownership}
+        account = observed.cluster.subscription
         stop: list[Outcome] = []
         busy: set[str] = set()
         outcomes: list[Outcome] = []
@@ -82,7 +93,7 @@ class Writer:
             network_keys,
             lambda write: self._one(write, seen, owners),
             self.pool,
-            lambda: not stop and self.may_start(),
+            lambda: not stop and self.may_start() and self.gate.open(account, self.clock.now()),
         )
         for write, ended in ends:
             outcome = ended or Outcome(write, Result.LEFT)
@@ -90,6 +101,7 @@ class Writer:
             progress(outcome)
             if isinstance(outcome.error, RetryLater) and outcome.error.throttled:
                 stop.append(outcome)
+                self.gate.close(account, _throttled_until([outcome], self.clock.now()))
             elif outcome.result is Result.BUSY:
                 busy |= network_keys(write)
                 self.gate.busy(network_keys(write))

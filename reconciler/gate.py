@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from datetime import datetime
 from threading import Lock
 from typing import TypeVar
 
@@ -17,13 +18,26 @@ R = TypeVar("R")
 
 
 class Gate:
-    """The learned limits. Keys are lower-case ids of load balancers and virtual networks."""
+    """The learned limits, and which subscriptions are throttled. Keys are lower-case ids of load balancers and virtual networks."""
 
     def __init__(self, total: int, per_network: int) -> None:
         self.total = total
         self.per_network = per_network
         self._limits: dict[str, int] = {}
+        self._closed: dict[str, datetime] = {}
         self._lock = Lock()
+
+    def close(self, subscription: str, until: datetime | None) -> None:
+        """A whole subscription is throttled: all clusters in it wait."""
+        if until:
+            with self._lock:
+                self._closed[subscription.lower()] = until
+
+    def open(self, subscription: str, now: datetime) -> bool:
+        """Whether writes to the subscription may start."""
+        with self._lock:
+            until = self._closed.get(subscription.lower())
+        return until is None or now >= until
 
     def limit(self, key: str) -> int:
         """How many writes may be in flight below ``key``."""

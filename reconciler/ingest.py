@@ -6,8 +6,8 @@ import hashlib
 import logging
 from datetime import datetime, timedelta
 
-from reconciler.adapters.queues import read_wake_up
 from reconciler.events import Event, clusters_woken, read_events
+from reconciler.messages import read_wake_up
 from reconciler.ports import WakeUp
 from reconciler.worker import PROBE, Done, Worker
 

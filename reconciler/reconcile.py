@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from reconciler.planning.world import known
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
 
+MAX_PLANS = 8
 PARTIAL_RETRY = timedelta(seconds=30)
 
 
@@ -70,6 +71,15 @@ def dry_run(engine: Engine, config: ClusterConfig) -> Run:
     outside = Outside(engine.cluster_of(config), engine.azure_of(config), engine.ledger, engine.pool)
     look = observe(config, outside, engine.clock.now())
     return Run(config, look, planning.plan(look.observed, engine.limits))
+
+
+def dry_runs(engine: Engine, configs: Sequence[ClusterConfig]) -> list[Run]:
+    """Plans of several clusters, observed at the same time."""
+    if len(configs) < 2:
+        return [dry_run(engine, config) for config in configs]
+    # Threads of their own: each waits for the engine's.
+    with ThreadPoolExecutor(min(MAX_PLANS, len(configs))) as waiting:
+        return list(waiting.map(lambda config: dry_run(engine, config), configs))
 
 
 def reconcile(
@@ -138,6 +148,18 @@ def update_state(
         except Stale:
             continue
     return ledger.write_state(change(ledger.state(cluster)))
+
+
+def decide(
+    ledger: Ledger,
+    cluster: str,
+    now: datetime,
+    change: Callable[[ClusterState], ClusterState],
+    sentence: str,
+) -> None:
+    """A person's decision about a cluster: change its state row, and write that into the history."""
+    update_state(ledger, cluster, change)
+    ledger.add_history([HistoryEntry(cluster, now, "person", "Person", sentence)])
 
 
 def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:

@@ -9,6 +9,7 @@ of which has ``id``, ``name``, ``alias``, ``state``, ``frontend``, ``owner``, ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from reconciler import arm_ids
@@ -19,16 +20,17 @@ from reconciler.rendering import VERSION, instant
 APART = ("findings", "held", "heldDigest", "digest")
 
 
-def status(ledger: Ledger, configs: Mapping[str, ClusterConfig], cluster: str = "") -> dict[str, Any]:
-    """The status of one cluster, or of all that are configured or remembered."""
+def status(
+    ledger: Ledger, configs: Mapping[str, ClusterConfig], cluster: str = "", pool: Executor | None = None
+) -> dict[str, Any]:
+    """The status of one cluster, or of all that are configured or remembered, read on ``pool``'s threads."""
     states = {s.cluster: s for s in ([ledger.state(cluster)] if cluster else ledger.states())}
     names = [cluster] if cluster else sorted({*states, *configs})
-    return {
-        "version": VERSION,
-        "clusters": [
-            _cluster(name, configs.get(name), states.get(name, ClusterState(name)), ledger) for name in names
-        ],
-    }
+
+    def one(name: str) -> dict[str, Any]:
+        return _cluster(name, configs.get(name), states.get(name, ClusterState(name)), ledger)
+
+    return {"version": VERSION, "clusters": list(pool.map(one, names) if pool else map(one, names))}
 
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:

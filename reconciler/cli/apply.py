@@ -18,8 +18,8 @@ from reconciler.cli import codes
 from reconciler.errors import OutsideError, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.plan import Reason
-from reconciler.ports import Lease, WakeUp
-from reconciler.reconcile import Run, carry_out, dry_run, report_of, update_state
+from reconciler.ports import ClusterState, Lease, WakeUp
+from reconciler.reconcile import Run, carry_out, decide, dry_run, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
 from reconciler.settings import Settings
 from reconciler.wakeups import Arrival
@@ -98,14 +98,16 @@ class Rounds:
         if state.paused:
             raise SettingsError(f"cluster {self.config.name} is paused; resume it first (POST /api/resume)")
         if uid := self.options.accept_identity:
-            update_state(self.worker.ledger, self.config.name, lambda s: replace(s, identity=uid, offered=""))
+            self._decide(lambda s: replace(s, identity=uid, offered=""), f"the identity {uid} was accepted")
         if digest := self.options.force:
             until = self._now() + RELEASE_FOR
-            update_state(
-                self.worker.ledger,
-                self.config.name,
+            self._decide(
                 lambda s: replace(s, released=digest, released_until=until),
+                f"the held deletes {digest} were released",
             )
+
+    def _decide(self, change: Callable[[ClusterState], ClusterState], sentence: str) -> None:
+        decide(self.worker.ledger, self.config.name, self._now(), change, sentence)
 
     def _round(self, first: bool, deadline: datetime) -> Run:
         taken = self._lease(deadline)

@@ -11,7 +11,7 @@ from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.cli import codes
 from reconciler.model import ClusterConfig
-from reconciler.reconcile import Run, dry_run
+from reconciler.reconcile import Run, dry_runs
 from reconciler.rendering import VERSION, plan_json, plan_text
 from reconciler.settings import Settings
 
@@ -20,7 +20,7 @@ def plan(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig
     """Print the plans. The ledgers are read where storage is configured, and not needed."""
     ledger = TableLedger(StorageAccount(settings.storage)) if settings.storage else None
     engine = wiring.engine(settings, ledger)
-    runs = [dry_run(engine, config) for config in configs]
+    runs = dry_runs(engine, configs)
     show(runs, options.output)
     return codes.worst(codes.of_plan(run) for run in runs)
 

@@ -50,8 +50,8 @@ def plan(observed: Observed, limits: Limits) -> Plan:
     draft = Draft(observed, limits)
     world = World(observed)
     notices.report_public_ips(draft)
-    for load_balancer, frontend in world.frontends_without_pls():
-        claiming.decide(draft, world, load_balancer, frontend)
+    notices.refuse_ipv6_alone(draft, world)
+    claiming.decide_all(draft, world)
     for load_balancer, frontend, pls in world.frontends_with_pls():
         if arm_ids.key(pls.id) not in draft.moved:
             holding.decide(draft, world, load_balancer, frontend, pls)

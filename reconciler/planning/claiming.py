@@ -7,7 +7,6 @@ from reconciler.claims import Wish
 from reconciler.desired import Desired, create_body, differences, update_body
 from reconciler.model import (
     OWNER_TAG,
-    Absent,
     Frontend,
     LoadBalancer,
     Ownership,
@@ -17,52 +16,85 @@ from reconciler.model import (
 from reconciler.plan import Reason, Severity
 from reconciler.planning import guards, needs, notices, puts, rows, waiting
 from reconciler.planning.draft import Draft
-from reconciler.planning.verdicts import Tenant, judge, owns
+from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
 from reconciler.planning.world import World
+from reconciler.tenancy import seniority
+
+BEYOND = Unknown(
+    f"the role cannot list the subscription, and only {needs.MAX_GROUPS} resource groups are looked into"
+)
 
 
-def decide(draft: Draft, world: World, load_balancer: LoadBalancer, frontend: Frontend) -> None:
-    """P1 and P3 to P7 for a frontend that has no PLS."""
-    verdicts = judge(draft.observed, frontend.id, world.on(frontend), None, False, world.incumbent(frontend))
-    draft.findings += verdicts.refusals
+def decide_all(draft: Draft, world: World) -> None:
+    """P1 and P3 to P7 for the frontends that have no PLS, the earliest claim first: names go in that order."""
+    judged = [
+        (load_balancer, frontend, _verdicts(draft, world, frontend))
+        for load_balancer, frontend in world.frontends_without_pls()
+    ]
+    for load_balancer, frontend, verdicts in sorted(judged, key=lambda entry: _turn(*entry[1:])):
+        draft.findings += verdicts.refusals
+        if verdicts.owner and isinstance(verdicts.owner.claim.wish, Wish):
+            _claim(draft, world, load_balancer, frontend, verdicts, verdicts.owner, verdicts.owner.claim.wish)
+
+
+def _verdicts(draft: Draft, world: World, frontend: Frontend) -> Verdicts:
+    return judge(draft.observed, frontend.id, world.on(frontend), None, False, world.incumbent(frontend))
+
+
+def _turn(frontend: Frontend, verdicts: Verdicts) -> tuple[bool, tuple[str, str, str], str]:
+    """The age of the claim decides, not that of a neighbour on the frontend."""
     elect = verdicts.owner
-    if elect is None or not isinstance(elect.claim.wish, Wish):
-        return
-    wish = elect.claim.wish
+    return elect is None, seniority(elect.service) if elect else ("", "", ""), frontend.id
+
+
+def _claim(
+    draft: Draft,
+    world: World,
+    load_balancer: LoadBalancer,
+    frontend: Frontend,
+    verdicts: Verdicts,
+    elect: Tenant,
+    wish: Wish,
+) -> None:
     pls_id = needs.wished_id(draft.observed.cluster, frontend, wish)
     goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
     row = world.rows.get(arm_ids.key(pls_id))
     if taken := _taken(draft, world, elect, frontend, pls_id):
-        draft.find(
-            Reason.NAME_TAKEN,
-            Severity.ERROR,
-            f"Service {elect.service.key} asks for Private Link Service {arm_ids.last_name(pls_id)} on "
-            f"frontend {frontend.name}, but {taken}. Choose another azure-pls-name.",
-            service=elect.service.key,
-            frontend_id=frontend.id,
-            pls_id=pls_id,
-        )
+        _refuse(draft, elect, frontend, pls_id, taken)
         return
     draft.wished[arm_ids.key(pls_id)] = elect.service.key
+    seen = world.by_id.get(arm_ids.key(pls_id))
+    if seen is not None:  # used up by the move, also while that waits: nobody collects it meanwhile
+        draft.moved.add(arm_ids.key(pls_id))
+        draft.managed += 1
     draft.record(rows.intent(draft.observed, elect, goal, row))
     rows.share(draft, verdicts, frontend, pls_id)
     notices.warn(draft, verdicts, frontend, pls_id)
     incumbent = world.incumbent(frontend)
-    if incumbent and _group_unread(draft, elect, incumbent.pls_id):
+    if incumbent and _group_unread(draft, world, elect, incumbent.pls_id):
         return
-    if _group_unread(draft, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id):
+    if _group_unread(draft, world, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id):
         return
     if waiting.waits_for(draft, load_balancer, elect.service.key):
         return
     if not guards.settled(draft, elect, row, wish.hash):
         return
-    seen = world.by_id.get(arm_ids.key(pls_id))
     if seen is not None:
-        draft.moved.add(arm_ids.key(pls_id))
-        draft.managed += 1
         _move(draft, elect, goal, seen, row)
     elif not guards.backed_off(draft, guards.target_of(goal), row, (), elect.service.key):
         puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
+
+
+def _refuse(draft: Draft, elect: Tenant, frontend: Frontend, pls_id: str, taken: str) -> None:
+    draft.find(
+        Reason.NAME_TAKEN,
+        Severity.ERROR,
+        f"Service {elect.service.key} asks for Private Link Service {arm_ids.last_name(pls_id)} on "
+        f"frontend {frontend.name}, but {taken}. Choose another azure-pls-name.",
+        service=elect.service.key,
+        frontend_id=frontend.id,
+        pls_id=pls_id,
+    )
 
 
 def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> str:
@@ -70,6 +102,9 @@ def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id
     key = arm_ids.key(pls_id)
     if key in draft.wished:
         return f"Service {draft.wished[key]}, an earlier claim, asks for the same name"
+    seen = world.by_id.get(key)
+    if seen is not None and _may_move(world, elect, seen):
+        return ""
     reserved = draft.observed.reservations.get(key)
     cluster = draft.observed.cluster.name
     if reserved and not (
@@ -80,8 +115,7 @@ def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id
             f"the name is reserved for frontend {arm_ids.last_name(reserved.frontend_id)} of cluster "
             f"{reserved.cluster}"
         )
-    seen = world.by_id.get(key)
-    if seen is None or _may_move(world, elect, seen):
+    if seen is None:
         return ""
     owner = seen.tag(OWNER_TAG) or "nobody"
     return (
@@ -108,23 +142,21 @@ def _move(
         puts.put(draft, elect, goal, update_body(goal, seen), Reason.MOVE, changes, created=False)
 
 
-def _group_unread(draft: Draft, elect: Tenant, pls_id: str) -> bool:
-    """P1: a resource group that was looked into on its own must have been read; a missing one refuses."""
-    parsed = arm_ids.parse(pls_id)
-    view = draft.observed.groups.get(parsed.resource_group.lower()) if parsed else None
+def _group_unread(draft: Draft, world: World, elect: Tenant, pls_id: str) -> bool:
+    """P1: where groups are looked into one by one, that of the PLS must have been; a missing one refuses."""
+    parsed, groups = arm_ids.parse(pls_id), draft.observed.groups
+    if parsed is None or not groups:
+        return False
+    by_id = arm_ids.key(pls_id) in {*world.by_id, *draft.observed.absent_pls}
+    view = groups.get(parsed.resource_group.lower(), None if by_id else BEYOND)
     if view is None:
         return False
-    missing = isinstance(view, Absent)
-    group = parsed.resource_group if parsed else ""
+    why = f"could not be read ({view.reason})" if isinstance(view, Unknown) else "does not exist"
     draft.find(
-        Reason.INVALID_SETTINGS if missing else Reason.UNKNOWN_VIEW,
+        Reason.UNKNOWN_VIEW if isinstance(view, Unknown) else Reason.INVALID_SETTINGS,
         Severity.ERROR,
-        f"Service {elect.service.key} gets no Private Link Service: resource group {group} "
-        + (
-            "does not exist."
-            if missing
-            else f"could not be read ({view.reason if isinstance(view, Unknown) else ''})."
-        ),
+        f"Service {elect.service.key} gets no Private Link Service: resource group {parsed.resource_group} "
+        f"{why}.",
         service=elect.service.key,
         pls_id=pls_id,
     )

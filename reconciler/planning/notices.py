@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler import arm_ids
-from reconciler.claims import Wish
+from reconciler.claims import Wish, read_claim
 from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Subnet, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Verdicts, subnet_of
 from reconciler.planning.world import World
+from reconciler.tenancy import seniority
 
 NEARLY_FULL = 4
 MAX_PLS_PER_LOAD_BALANCER = 8  # Private Link limits, azure-docs includes/private-link-limits.md
@@ -27,6 +28,23 @@ def report_public_ips(draft: Draft) -> None:
             f"Public frontends of cluster {draft.observed.cluster.name} are left untouched: the public IP "
             f"addresses could not be listed ({view.reason}).",
         )
+
+
+def refuse_ipv6_alone(draft: Draft, world: World) -> None:
+    """An IPv6 frontend has no tenants here, so that its Service would never hear why it gets nothing."""
+    config = draft.observed.cluster
+    seated = {tenant.uid for tenants in world.tenants.values() for tenant in tenants}
+    for service in sorted(filter(lambda s: s.live, world.services), key=seniority):
+        if service.ip_families != ("IPv6",) or service.uid in seated:
+            continue
+        claim = read_claim(service, config.pls_prefix, config.default_subnet)
+        if claim.asks:
+            draft.find(
+                Reason.NOT_ELIGIBLE,
+                Severity.ERROR,
+                f"Service {service.key} gets no Private Link Service of its own: {claim.ineligible}.",
+                service=service.key,
+            )
 
 
 def warn(

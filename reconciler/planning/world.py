@@ -7,7 +7,7 @@ from typing import TypeVar
 from reconciler import arm_ids
 from reconciler.model import Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService, Service, Unknown
 from reconciler.planning.collecting import is_ours
-from reconciler.tenancy import Tenants, by_frontend, seniority
+from reconciler.tenancy import Tenants, by_frontend
 
 _T = TypeVar("_T")
 
@@ -43,10 +43,9 @@ class World:
         return self.incumbents.get(arm_ids.key(frontend.id))
 
     def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
-        """Those with tenants, the oldest claim first, so that names are reserved in that order."""
+        """Those with tenants."""
         free = [pair for key, pair in self.frontends.items() if key not in self.on_frontend]
-        tenanted = [pair for pair in free if self.on(pair[1])]
-        return sorted(tenanted, key=lambda pair: (seniority(self.on(pair[1])[0]), pair[1].id))
+        return [pair for pair in free if self.on(pair[1])]
 
     def frontends_with_pls(self) -> list[tuple[LoadBalancer, Frontend, PrivateLinkService]]:
         found = [

@@ -1,0 +1,424 @@
+"""Table P, rows 3 to 7: a frontend that has no Private Link Service."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler import arm_ids
+from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent, Reservation, Unknown
+from reconciler.plan import Reason, Severity
+from reconciler.tenancy import uid_prefix
+from tests.builders import (
+    EXTERNAL,
+    GROUP,
+    NOW,
+    after,
+    configured,
+    decide,
+    found,
+    frontend,
+    load_balancers,
+    network_id,
+    pls,
+    pls_id,
+    put_of,
+    reasons,
+    row,
+    service,
+    subnet,
+    subnet_id,
+    subnets,
+)
+
+TAKEN = pls_id("taken")
+OLD = f"{network_id('loadBalancers', 'old')}/frontendIPConfigurations/x"
+
+
+def test_p6_a_service_that_asks_gets_a_pls_named_after_its_frontend() -> None:
+    """A create with the peer's default name, tags, frontend and subnet."""
+    web = service()
+    on = frontend(web)
+    write = put_of(decide(web))
+    assert (write.created, write.reason, write.service) == (True, Reason.CREATE, "shop/web")
+    assert write.pls_id == pls_id(f"pls-{uid_prefix(web.uid)}")
+    assert write.body["tags"] == {CLUSTER_TAG: "kubernetes", OWNER_TAG: "shop/web"}
+    assert write.body["properties"]["loadBalancerFrontendIpConfigurations"] == [{"id": on.id}]
+    assert "shop/web" in write.sentence
+    assert arm_ids.last_name(write.pls_id) in write.sentence
+
+
+def test_p6_the_ledger_notes_the_intent_before_the_pls_exists() -> None:
+    """The row names id, frontend and owner, so that a crash after the PUT is not forgotten."""
+    web = service()
+    (noted,) = decide(web).ownership
+    assert (noted.pls_id, noted.owner, noted.state) == (
+        pls_id(f"pls-{uid_prefix(web.uid)}"),
+        web.ref,
+        "Planned",
+    )
+
+
+def test_p6_an_annotated_resource_group_is_where_the_pls_goes() -> None:
+    """The annotation wins over the configured group."""
+    web = service(settings={"resource-group": "elsewhere", "name": "mine"})
+    assert put_of(decide(web)).pls_id == pls_id("mine", "elsewhere")
+
+
+def test_p6_the_oldest_asking_service_on_a_frontend_is_elected() -> None:
+    """Age decides, not the order of the list, and a Service that does not ask is passed over."""
+    silent, old, young = (
+        service("silent", asks=False, age_days=30),
+        service("old", age_days=20),
+        service("young", age_days=5),
+    )
+    result = decide(young, old, silent, frontends=[frontend(silent, old, young)])
+    assert put_of(result).service == "shop/old"
+    assert {s.service.name: s.role for s in result.sharing} == {
+        "silent": "none",
+        "old": "owner",
+        "young": "shares",
+    }
+
+
+def test_p6_equal_age_is_decided_by_namespace_and_name() -> None:
+    """Two Services of one kubectl apply have the same second."""
+    b, a = service("b"), service("a")
+    assert put_of(decide(b, a, frontends=[frontend(b, a)])).service == "shop/a"
+
+
+def test_p6_the_ledgers_incumbent_is_elected_before_an_older_service() -> None:
+    """A PLS deleted by hand comes back with its former owner, not with whoever is oldest."""
+    old, incumbent = service("old", age_days=20), service("incumbent", age_days=5)
+    on = frontend(old, incumbent)
+    rows = (row(pls_id(f"pls-{on.name}"), incumbent, on.id),)
+    assert put_of(decide(old, incumbent, frontends=[on], ownership=rows)).service == "shop/incumbent"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"asks": False},
+        {"settings": {"ip-configuration-ip-address-count": "9"}},
+        {"settings": {"ip-configuration-subnet": "nowhere"}},
+    ],
+    ids=["no longer asks", "invalid settings", "subnet missing"],
+)
+def test_p6_an_unfit_incumbent_loses_the_election(spoilt: dict[str, object]) -> None:
+    """The incumbent must still ask, be valid and have its subnet."""
+    other, incumbent = service("other", age_days=1), service("incumbent", age_days=5, **spoilt)  # type: ignore[arg-type]
+    on = frontend(other, incumbent)
+    rows = (row(pls_id(f"pls-{on.name}"), incumbent, on.id),)
+    views = {**subnets(subnet()), subnet_id("nowhere").lower(): Absent.NOT_FOUND}
+    result = decide(other, incumbent, frontends=[on], ownership=rows, subnets=views)
+    assert put_of(result).service == "shop/other"
+
+
+def test_p7_without_an_elect_nothing_is_written() -> None:
+    """A Service that does not ask gets no PLS and no finding."""
+    result = decide(service(asks=False))
+    assert (result.writes, result.findings) == ((), ())
+
+
+def test_p7_a_row_is_forgotten_only_when_its_pls_is_proven_absent() -> None:
+    """An id that was not read back keeps its row; one that was read as missing loses it."""
+    web = service(asks=False)
+    kept, gone = row(pls_id("kept"), web, "f"), row(pls_id("gone"), web, "f")
+    result = decide(web, ownership=(kept, gone), absent_pls=frozenset({pls_id("gone").lower()}))
+    assert result.ownership == (kept,)
+    assert result.forget == (pls_id("gone"),)
+
+
+def test_two_load_balancers_each_get_their_pls() -> None:
+    """Several load balancers per cluster are normal."""
+    one, two, three = service("one"), service("two"), service("three", internal=False)
+    fronts = [frontend(one), frontend(two, lb="second-internal"), frontend(three, lb=EXTERNAL)]
+    result = decide(one, two, three, frontends=fronts)
+    assert sorted(w.service for w in result.writes) == ["shop/one", "shop/three", "shop/two"]
+    assert len({w.frontend_id for w in result.writes if hasattr(w, "frontend_id")}) == 3
+
+
+def test_dual_stack_gets_one_pls_on_its_ipv4_frontend() -> None:
+    """The IPv6 twin is skipped without a word."""
+    web = service(ip_families=("IPv4", "IPv6"))
+    v4 = frontend(web)
+    v6 = frontend(web, name=f"{v4.name}-IPv6", ip_version="IPv6")
+    result = decide(web, frontends=[v6, v4])
+    assert put_of(result).frontend_id == v4.id
+    assert result.findings == ()
+
+
+def test_ipv6_alone_is_refused_though_its_frontend_can_have_no_pls() -> None:
+    """Its frontend is no candidate, and the person still hears why nothing comes."""
+    web = service(ip_families=("IPv6",))
+    result = decide(web, frontends=[frontend(web, ip_version="IPv6")])
+    assert result.writes == ()
+    finding = found(result, Reason.NOT_ELIGIBLE)
+    assert finding.service == "shop/web"
+    assert "IPv6" in finding.sentence
+
+
+def test_ipv6_alone_is_not_refused_where_it_does_not_ask() -> None:
+    """Nobody is told about what they did not ask for."""
+    web = service(asks=False, ip_families=("IPv6",))
+    assert decide(web, frontends=[frontend(web, ip_version="IPv6")]).findings == ()
+
+
+# P3: transit
+
+
+@pytest.mark.parametrize("state", ["Updating", "Failed", "Deleting"])
+def test_p3_nothing_is_put_while_the_load_balancer_is_not_succeeded(state: str) -> None:
+    """The PUT would fail or race: wait, and come back within seconds."""
+    web = service()
+    result = decide(web, load_balancers=load_balancers([frontend(web)], state))
+    assert result.writes == ()
+    assert state in found(result, Reason.WAITING).sentence
+    assert result.come_back == after(seconds=2)
+
+
+# P4: moves
+
+
+def test_p4_a_pls_follows_its_owner_to_a_new_frontend() -> None:
+    """Old frontend gone: the same PLS, with its alias, is written with the new frontend."""
+    web = service(settings={"name": "mine"})
+    new = frontend(web)
+    old = pls(OLD, web, "mine")
+    result = decide(web, frontends=[new], links=[old])
+    write = put_of(result)
+    assert (write.reason, write.pls_id, write.created) == (Reason.MOVE, old.id, False)
+    assert write.body["properties"]["loadBalancerFrontendIpConfigurations"] == [{"id": new.id}]
+
+
+def test_p4_also_while_the_old_frontend_has_no_tenant_but_the_owner() -> None:
+    """During internal to external a Service stands on both."""
+    web = service(settings={"name": "mine"}, internal=False)
+    old, new = frontend(web), frontend(web, lb=EXTERNAL)
+    result = decide(web, frontends=[old, new], links=[pls(old, web, "mine")])
+    assert put_of(result).reason is Reason.MOVE
+
+
+def test_p4_not_while_another_service_stands_on_the_old_frontend() -> None:
+    """A move would take the PLS away from a sharer: the elect is refused instead."""
+    web = service(settings={"name": "mine"}, internal=False)
+    sharer = service("sharer")
+    old, new = frontend(sharer), frontend(web, lb=EXTERNAL)
+    result = decide(web, sharer, frontends=[old, new], links=[pls(old, web, "mine")])
+    assert result.writes == ()
+    assert found(result, Reason.NAME_TAKEN).service == "shop/web"
+
+
+def test_p4_waits_for_a_pls_in_transit() -> None:
+    """Nothing is put over an operation under way."""
+    web = service(settings={"name": "mine"})
+    busy = pls(OLD, web, "mine", provisioningState="Updating")
+    result = decide(web, links=[busy])
+    assert result.writes == ()
+    assert found(result, Reason.WAITING).pls_id == busy.id
+
+
+@pytest.mark.parametrize("state", ["Updating", "Failed"])
+def test_p4_a_move_that_waits_is_not_collected_meanwhile(state: str) -> None:
+    """The old frontend is gone and the new balancer not ready: the grace sweep must not delete it."""
+    web = service(settings={"name": "mine"})
+    moving = pls(OLD, web, "mine")
+    result = decide(
+        web,
+        load_balancers=load_balancers([frontend(web)], state),
+        links=[moving],
+        ownership=(row(moving, web),),
+        sightings={f"gone:{moving.id.lower()}": after(hours=-1)},
+    )
+    assert (result.writes, result.after, result.held) == ((), (), ())
+    assert Reason.ORPHAN not in reasons(result)
+
+
+def test_p4_arm_refusing_a_move_is_said_and_never_becomes_delete_and_create() -> None:
+    """MoveNotPossible, with ARM's words, and no write until the back-off ends."""
+    web = service(settings={"name": "mine"})
+    old = pls(OLD, web, "mine")
+    first = put_of(decide(web, links=[old]))
+    refused = row(
+        old,
+        web,
+        written_hash=first.content_hash,
+        attempts=1,
+        not_before=after(seconds=30),
+        last_error="the frontend cannot be changed",
+        last_error_code="move",
+    )
+    result = decide(web, links=[old], ownership=(refused,))
+    assert result.writes == ()
+    assert "cannot be changed" in found(result, Reason.MOVE_NOT_POSSIBLE).sentence
+
+
+def test_p4_a_recreated_service_of_the_same_name_takes_its_pls_along() -> None:
+    """The owner tag names it; a reservation of its former self does not stand in the way."""
+    web = service(settings={"name": "mine"})
+    old = pls(OLD, web, "mine")
+    former = Reservation(old.id, "prod", "another-uid", old.frontend_id)
+    assert put_of(decide(web, links=[old], reservations={old.id.lower(): former})).reason is Reason.MOVE
+
+
+# P5: names
+
+
+def _taken(message: str, *words: str) -> None:
+    for word in ("shop/web", *words):
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        ({}, "shop/other"),
+        ({CLUSTER_TAG: "another"}, "shop/other"),
+        ({CLUSTER_TAG: None, OWNER_TAG: None}, "nobody"),
+    ],
+    ids=["another owner", "another cluster", "no tags"],
+)
+def test_p5_a_pls_of_the_wished_name_is_not_taken_over(tags: dict[str, str | None], names: str) -> None:
+    """Whatever its tags, the elect is refused, naming the PLS and its owner."""
+    web = service(settings={"name": "taken"})
+    there = pls(
+        f"{network_id('loadBalancers', 'x')}/frontendIPConfigurations/f1", "shop/other", "taken", tags=tags
+    )
+    result = decide(web, links=[there], proofs={})
+    assert result.writes == ()
+    _taken(found(result, Reason.NAME_TAKEN).sentence, TAKEN, names, "f1")
+
+
+def test_p5_the_same_tags_under_another_clusters_load_balancers_are_not_ours() -> None:
+    """On AKS every cluster may be called kubernetes: the place decides too."""
+    web = service(settings={"name": "taken"})
+    foreign = pls(
+        f"{network_id('loadBalancers', 'kubernetes', 'MC_dev')}/frontendIPConfigurations/f1", web, "taken"
+    )
+    result = decide(web, links=[foreign])
+    assert result.writes == ()
+    assert found(result, Reason.NAME_TAKEN).severity is Severity.ERROR
+
+
+def test_p5_of_two_claims_to_one_name_the_earlier_gets_it() -> None:
+    """The younger is refused, naming the elder."""
+    old = service("old", age_days=20, settings={"name": "taken"})
+    young = service("web", age_days=5, settings={"name": "TAKEN"})
+    result = decide(young, old)
+    assert put_of(result).service == "shop/old"
+    _taken(found(result, Reason.NAME_TAKEN).sentence, "shop/old")
+
+
+def test_p5_a_neighbour_that_does_not_ask_lends_nobody_its_age() -> None:
+    """The claim's age counts, not that of the oldest Service on the frontend."""
+    ancient = service("ancient", asks=False, age_days=99)
+    young = service("web", age_days=5, settings={"name": "taken"})
+    old = service("old", age_days=20, settings={"name": "taken"})
+    result = decide(ancient, young, old, frontends=[frontend(ancient, young), frontend(old)])
+    assert put_of(result).service == "shop/old"
+
+
+@pytest.mark.parametrize("cluster", ["prod", "dev"])
+def test_p5_a_reserved_name_refuses_naming_the_holder(cluster: str) -> None:
+    """Reserved by another frontend, here or in another cluster."""
+    web = service(settings={"name": "taken"})
+    reserved = Reservation(TAKEN, cluster, "another-uid", "/x/frontendIPConfigurations/f9")
+    result = decide(web, reservations={TAKEN.lower(): reserved})
+    assert result.writes == ()
+    _taken(found(result, Reason.NAME_TAKEN).sentence, cluster, "f9")
+
+
+@pytest.mark.parametrize("same", ["service", "frontend"])
+def test_p5_ones_own_reservation_is_no_obstacle(same: str) -> None:
+    """The same Service on a new frontend, or a new Service on the same frontend."""
+    web = service(settings={"name": "taken"})
+    uid, on = (web.uid, "elsewhere") if same == "service" else ("another", frontend(web).id.upper())
+    reserved = {TAKEN.lower(): Reservation(TAKEN, "prod", uid, on)}
+    assert put_of(decide(web, reservations=reserved)).created
+
+
+# P1: what could not be read
+
+
+@pytest.mark.parametrize(
+    ("group", "reason"),
+    [(Unknown("403"), Reason.UNKNOWN_VIEW), (Absent.GROUP_NOT_FOUND, Reason.INVALID_SETTINGS)],
+    ids=["unread", "missing"],
+)
+def test_p1_the_resource_group_of_a_claim_must_have_been_read(
+    group: Unknown | Absent, reason: Reason
+) -> None:
+    """Unread stops the claim and missing refuses it; a Service beside it goes on."""
+    web, other = service(settings={"resource-group": "Elsewhere"}), service("other")
+    result = decide(web, other, groups={GROUP.lower(): None, "elsewhere": group})
+    assert put_of(result).service == "shop/other"
+    assert found(result, reason).service == "shop/web"
+    assert "Elsewhere" in found(result, reason).sentence
+
+
+def test_p1_a_group_beyond_those_looked_into_counts_as_unread() -> None:
+    """Only so many groups are read: a PUT into another could overwrite what nobody saw."""
+    web = service(settings={"resource-group": "number-21"})
+    result = decide(web, groups={GROUP.lower(): None})
+    assert result.writes == ()
+    assert "number-21" in found(result, Reason.UNKNOWN_VIEW).sentence
+
+
+def test_p1_no_second_pls_while_the_group_of_the_first_is_unread() -> None:
+    """The claim moved to another group, and its PLS may well be in the unread one."""
+    web = service(settings={"name": "mine"})
+    on = frontend(web)
+    before = row(pls_id("mine", "unread"), web, on.id)
+    result = decide(web, ownership=(before,), groups={GROUP.lower(): None, "unread": Unknown("403")})
+    assert result.writes == ()
+    assert "unread" in found(result, Reason.UNKNOWN_VIEW).sentence
+
+
+def test_p1_a_subnet_that_could_not_be_read_stops_only_its_service() -> None:
+    """Unknown is neither there nor missing."""
+    web, other = service(settings={"ip-configuration-subnet": "dark"}), service("other")
+    result = decide(web, other)
+    assert put_of(result).service == "shop/other"
+    assert found(result, Reason.UNKNOWN_VIEW).service == "shop/web"
+
+
+# inTree: settle
+
+
+def test_a_new_claim_is_left_to_an_active_in_tree_controller() -> None:
+    """For settle seconds from the first sighting, which the plan remembers."""
+    web, config = service(), configured(in_tree="active")
+    result = decide(web, cluster=config)
+    assert result.writes == ()
+    assert found(result, Reason.SETTLING).service == "shop/web"
+    assert result.come_back == after(seconds=150)
+    again = decide(web, cluster=config, now=after(seconds=149), sightings=result.sightings)
+    assert again.writes == ()
+    due = decide(web, cluster=config, now=after(seconds=150), sightings=again.sightings)
+    assert put_of(due).created
+
+
+def test_a_changed_claim_starts_a_new_settling_time() -> None:
+    """The sighting belongs to the content of the claim."""
+    config = configured(in_tree="active")
+    first = decide(service(), cluster=config)
+    changed = service(settings={"fqdns": "a.example"})
+    later = decide(changed, cluster=config, now=after(seconds=200), sightings=first.sightings)
+    assert found(later, Reason.SETTLING).service == "shop/web"
+
+
+def test_a_pls_that_vanished_is_made_again_at_once_beside_the_in_tree_controller() -> None:
+    """The claim was settled before: this is drift, and drift is ours at once."""
+    web, config = service(), configured(in_tree="active")
+    first = put_of(decide(web))
+    known = row(first.pls_id, web, first.frontend_id, claim_hash=first.claim_hash)
+    assert put_of(decide(web, cluster=config, ownership=(known,))).created
+
+
+def test_without_a_ledger_nothing_is_left_to_the_in_tree_controller() -> None:
+    """A plan without memory cannot wait for a second sighting; it shows what would be written."""
+    assert put_of(decide(service(), cluster=configured(in_tree="active"), remembers=False)).created
+
+
+def test_the_plan_of_now_is_the_plan_of_any_clock() -> None:
+    """Time is an argument: the same look at another time gives the same writes."""
+    assert decide(service(), now=NOW).writes == decide(service(), now=after(days=400)).writes

@@ -58,6 +58,12 @@ def authenticate(headers: Mapping[str, str], base_url: str) -> Caller:
     return Caller(str(claims.get("appid", "")), str(claims.get("oid", "")))
 
 
+def application(headers: Mapping[str, str]) -> str:
+    """The application id that the bearer token claims, unchecked; "" for none."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return str(_claims(token).get("appid", "")) if scheme.lower() == "bearer" else ""
+
+
 def managed_identity(
     options: ArmOptions, headers: Mapping[str, str], query: Mapping[str, str], base_url: str
 ) -> Reply:

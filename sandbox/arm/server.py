@@ -28,6 +28,7 @@ from sandbox.tls import Authority
 
 _BODY_LIMIT = 4 * 1024 * 1024
 _LOGGED = 20_000
+_LOGGED_BODY = 16_384  # longer ones (large load balancers) would fill the memory
 _STANDARD_HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -96,8 +97,15 @@ class _App:
         if request.path.startswith(PREFIX):
             return await self._serve_backdoor(request)
         entry: Json = {"method": request.method, "path": request.path, "query": request.query_string}
-        entry |= {"time": time.time(), "status": None}
+        entry |= {
+            "time": time.time(),
+            "status": None,
+            "user": access.application(request.headers),
+            "body": None,
+        }
         self._log.append(entry)
+        if (request.content_length or 0) <= _LOGGED_BODY and request.method in ("PUT", "PATCH"):
+            entry["body"] = await request.text()
         fault = self._faults.take(request.method, request.path)
         response = await self._with_fault(request, fault)
         entry["status"] = response.status

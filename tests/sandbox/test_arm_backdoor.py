@@ -1,5 +1,6 @@
 """Back doors under /_sandbox/: faults of every kind, raw edits, logs; and that they are what they say."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -154,6 +155,17 @@ def test_the_log_tells_what_was_asked_and_answered(arm: Arm) -> None:
     log = arm.call("GET", "/_sandbox/requests").json()["value"]
     asked = [(item["method"], item["path"], item["status"]) for item in log]
     assert asked == [("GET", VNET, None), ("GET", VNET, 200), ("GET", f"{VNET}/subnets/x", 404)]
+
+
+def test_the_log_tells_who_wrote_what(arm: Arm) -> None:
+    """Two writers that overwrite each other are told apart by it."""
+    arm.call("DELETE", "/_sandbox/requests")
+    subnet = arm.call("GET", f"{VNET}/subnets/default").json()
+    arm.call("PUT", f"{VNET}/subnets/default", subnet)
+    read, written = arm.call("GET", "/_sandbox/requests").json()["value"]
+    assert read["body"] is None
+    assert json.loads(written["body"]) == subnet
+    assert read["user"] == written["user"] != ""
 
 
 def test_the_default_world_is_the_documents(arm: Arm) -> None:

@@ -57,7 +57,7 @@ def plan(observed: Observed, limits: Limits) -> Plan:
             holding.decide(draft, world, load_balancer, frontend, pls)
     for pls in world.detached():
         if arm_ids.key(pls.id) not in draft.moved:
-            holding.decide_detached(draft, pls)
+            holding.decide_detached(draft, world, pls)
     rows.forget(draft)
     notices.warn_about_counts(draft, world)
     return draft.finish()

@@ -147,7 +147,7 @@ def _group_unread(draft: Draft, world: World, elect: Tenant, pls_id: str) -> boo
     parsed, groups = arm_ids.parse(pls_id), draft.observed.groups
     if parsed is None or not groups:
         return False
-    by_id = arm_ids.key(pls_id) in {*world.by_id, *draft.observed.absent_pls}
+    by_id = arm_ids.key(pls_id) in world.by_id or arm_ids.key(pls_id) in draft.observed.absent_pls
     view = groups.get(parsed.resource_group.lower(), None if by_id else BEYOND)
     if view is None:
         return False

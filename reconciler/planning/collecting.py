@@ -18,13 +18,13 @@ from reconciler.model import (
     Ownership,
     PrivateLinkService,
     Proof,
-    Service,
     ServiceRef,
     Unknown,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
+from reconciler.planning.acquaintance import Acquaintance
 from reconciler.planning.draft import Draft
-from reconciler.tenancy import by_frontend, prefixes_on, uid_prefix
+from reconciler.tenancy import by_frontend
 
 
 def is_ours(observed: Observed, pls: PrivateLinkService, row: Ownership | None) -> bool:
@@ -42,36 +42,6 @@ def is_ours(observed: Observed, pls: PrivateLinkService, row: Ownership | None) 
     )
 
 
-def known_tenants(
-    observed: Observed, pls: PrivateLinkService, frontend: Frontend | None
-) -> frozenset[ServiceRef] | None:
-    """Everybody who is or was a tenant; None where the frontend's rules name somebody unknown."""
-    services = observed.services if not isinstance(observed.services, Unknown) else ()
-    refs = set(_remembered(observed, pls))
-    prefixes = prefixes_on(frontend) if frontend else frozenset()
-    refs |= {s.ref for s in services if uid_prefix(s.uid) in prefixes}
-    refs = _with_uids(refs, services)
-    if prefixes - {uid_prefix(r.uid) for r in refs if r.uid}:
-        return None
-    return frozenset(refs)
-
-
-def _remembered(observed: Observed, pls: PrivateLinkService) -> list[ServiceRef]:
-    refs = [row.owner for row in observed.ownership if arm_ids.same(row.pls_id, pls.id)]
-    refs += [row.service for row in observed.sharing if arm_ids.same(row.pls_id, pls.id)]
-    namespace, slash, name = (pls.tag(OWNER_TAG) or "").strip().partition("/")
-    if slash and namespace and name and "/" not in name:
-        refs.append(ServiceRef(namespace, name))
-    return refs
-
-
-def _with_uids(refs: set[ServiceRef], services: tuple[Service, ...]) -> set[ServiceRef]:
-    """A name without a UID is dropped where the same name is known with one."""
-    uids = {r.key for r in refs if r.uid}
-    live = {s.key: s.ref for s in services if s.deleting}
-    return {live.get(r.key, r) if not r.uid else r for r in refs if r.uid or r.key not in uids}
-
-
 def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
     """The Services to read by name before the plan: the known tenants of PLSs without live tenants."""
     if isinstance(observed.services, Unknown) or isinstance(observed.load_balancers, Unknown):
@@ -82,23 +52,22 @@ def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
     tenants = by_frontend(observed.services, observed.load_balancers, public_ips)
     frontends = {arm_ids.key(f.id): f for lb in observed.load_balancers for f in lb.frontends}
     rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
+    acquaintance = Acquaintance(observed)
     needed: set[ServiceRef] = set()
     for pls in observed.private_link_services:
         key = arm_ids.key(pls.frontend_id)
         if tenants.get(key) or not is_ours(observed, pls, rows.get(arm_ids.key(pls.id))):
             continue
-        needed |= known_tenants(observed, pls, frontends.get(key)) or frozenset()
+        needed |= acquaintance.tenants(pls, frontends.get(key)) or frozenset()
     return frozenset(needed)
 
 
-def proofs_of(
-    observed: Observed, pls: PrivateLinkService, frontend: Frontend | None
-) -> tuple[Proof, ...] | None:
+def proofs_of(draft: Draft, pls: PrivateLinkService, frontend: Frontend | None) -> tuple[Proof, ...] | None:
     """The proofs that all known tenants are gone, or None where one is not proven."""
-    refs = known_tenants(observed, pls, frontend)
+    refs = draft.acquaintance.tenants(pls, frontend)
     if not refs:
         return None
-    proofs = tuple(observed.proofs.get(ref, Proof.UNKNOWN) for ref in refs)
+    proofs = tuple(draft.observed.proofs.get(ref, Proof.UNKNOWN) for ref in refs)
     return proofs if all(p in (Proof.GONE, Proof.DELETING) for p in proofs) else None
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from reconciler import arm_ids
 from reconciler.model import Limits, Observed, Ownership, Proof, Sharing
 from reconciler.plan import Finding, Plan, Reason, Severity, Write, release_digest
+from reconciler.planning.acquaintance import Acquaintance
 
 # How long the release of a held list holds for each Private Link Service on it.
 RELEASE_LASTS = timedelta(hours=1)
@@ -35,6 +36,7 @@ class Draft:
     def __init__(self, observed: Observed, limits: Limits) -> None:
         self.observed = observed
         self.limits = limits
+        self.acquaintance = Acquaintance(observed)
         self.writes: list[Write] = []
         self.after: list[Write] = []
         self.deletes: list[Delete] = []

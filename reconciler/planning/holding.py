@@ -47,7 +47,7 @@ def _without_tenants(
     draft: Draft, pls: PrivateLinkService, frontend: Frontend, row: Ownership | None
 ) -> None:
     """P8, or the frontend of a Service that is somewhere else now: keep and say so."""
-    proofs = collecting.proofs_of(draft.observed, pls, frontend)
+    proofs = collecting.proofs_of(draft, pls, frontend)
     if proofs is None:
         _keep(draft, pls, "no live Service stands on its frontend, but not all who did are proven gone")
     elif row and row.attempts and row.not_before and row.not_before > draft.observed.now:
@@ -62,12 +62,12 @@ def _without_owner(
     """P10: restore the tag from the ledger, let the oldest equal claim succeed, or keep."""
     heirs = [t for t in verdicts.tenants if row and t.service.uid == row.owner.uid]
     if pls.tag(OWNER_TAG) is None and heirs:
-        _hand_over(draft, heirs[0], pls, frontend, Reason.RESTORE_OWNER)
+        _hand_over(draft, heirs[0], pls, frontend, row, Reason.RESTORE_OWNER)
         return
     if draft.observed.cluster.owner_succession == "oldest":
         equal = [t for t in verdicts.tenants if _same_settings(draft.observed, t, pls, frontend)]
         if equal:
-            _hand_over(draft, equal[0], pls, frontend, Reason.SUCCESSION)
+            _hand_over(draft, equal[0], pls, frontend, row, Reason.SUCCESSION)
             return
     owner = pls.tag(OWNER_TAG)
     draft.find(
@@ -90,13 +90,17 @@ def _same_settings(observed: Observed, tenant: Tenant, pls: PrivateLinkService, 
 
 
 def _hand_over(
-    draft: Draft, tenant: Tenant, pls: PrivateLinkService, frontend: Frontend, reason: Reason
+    draft: Draft,
+    tenant: Tenant,
+    pls: PrivateLinkService,
+    frontend: Frontend,
+    row: Ownership | None,
+    reason: Reason,
 ) -> None:
     key = tenant.service.key
     before = pls.tag(OWNER_TAG)
     changes = (Change(f"tags.{OWNER_TAG}", before, key),)
     target = guards.Target(pls.id, frontend.id, f"owner:{key}")
-    row = next((r for r in draft.observed.ownership if arm_ids.same(r.pls_id, pls.id)), None)
     if guards.backed_off(draft, target, row, changes, key):
         return
     draft.writes.append(
@@ -176,12 +180,12 @@ def _renamed(draft: Draft, owner: Tenant, wish: Wish, pls: PrivateLinkService) -
     return True
 
 
-def decide_detached(draft: Draft, pls: PrivateLinkService) -> None:
+def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None:
     """P3, P8, P9 for a PLS of ours whose frontend is gone."""
     draft.managed += 1
-    row = next((r for r in draft.observed.ownership if arm_ids.same(r.pls_id, pls.id)), None)
+    row = world.rows.get(arm_ids.key(pls.id))
     draft.record(rows.observed_row(draft.observed, None, pls, row))
-    draft.sharing += [s for s in draft.observed.sharing if arm_ids.same(s.pls_id, pls.id)]
+    draft.sharing += draft.acquaintance.sharing(pls.id)
     if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
         return
     if row and row.attempts and row.not_before and row.not_before > draft.observed.now:
@@ -189,7 +193,7 @@ def decide_detached(draft: Draft, pls: PrivateLinkService) -> None:
         return
     if guards.disconnecting(draft, pls, row):
         return
-    proofs = collecting.proofs_of(draft.observed, pls, None)
+    proofs = collecting.proofs_of(draft, pls, None)
     if proofs is not None:
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
     else:

@@ -23,7 +23,7 @@ from reconciler.planning.verdicts import Tenant, Verdicts, owns
 def share(draft: Draft, verdicts: Verdicts, frontend: Frontend, pls_id: str) -> None:
     """Who uses the PLS. While nobody does, those who did are remembered: their absence must be proven."""
     if not verdicts.tenants:
-        draft.sharing += [s for s in draft.observed.sharing if arm_ids.same(s.pls_id, pls_id)]
+        draft.sharing += draft.acquaintance.sharing(pls_id)
     draft.sharing += [
         Sharing(draft.observed.cluster.name, pls_id, frontend.id, t.service.ref, t.role)
         for t in verdicts.tenants

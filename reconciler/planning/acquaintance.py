@@ -1,0 +1,61 @@
+"""Who is or was a tenant of a PLS: owner tag, ledger, sharing ledger, UID prefixes of the frontend's rules.
+
+An index over one observation, so that the many PLSs of a mass delete are looked up, not searched for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from reconciler import arm_ids
+from reconciler.model import (
+    OWNER_TAG,
+    Frontend,
+    Observed,
+    PrivateLinkService,
+    Service,
+    ServiceRef,
+    Sharing,
+    Unknown,
+)
+from reconciler.tenancy import prefixes_on, uid_prefix
+
+
+class Acquaintance:
+    """Knows every tenant that anything tells of."""
+
+    def __init__(self, observed: Observed) -> None:
+        services: tuple[Service, ...] = () if isinstance(observed.services, Unknown) else observed.services
+        self._by_prefix = {uid_prefix(s.uid): s.ref for s in services}
+        self._deleting = {s.key: s.ref for s in services if s.deleting}
+        self._owners: dict[str, list[ServiceRef]] = defaultdict(list)
+        self._sharing: dict[str, list[Sharing]] = defaultdict(list)
+        for row in observed.ownership:
+            self._owners[arm_ids.key(row.pls_id)].append(row.owner)
+        for share in observed.sharing:
+            self._sharing[arm_ids.key(share.pls_id)].append(share)
+
+    def sharing(self, pls_id: str) -> list[Sharing]:
+        """The sharing rows of a PLS."""
+        return self._sharing.get(arm_ids.key(pls_id), [])
+
+    def tenants(self, pls: PrivateLinkService, frontend: Frontend | None) -> frozenset[ServiceRef] | None:
+        """Everybody who is or was a tenant; None where the frontend's rules name somebody unknown."""
+        prefixes = prefixes_on(frontend) if frontend else frozenset()
+        refs = {*self._remembered(pls), *(self._by_prefix[p] for p in prefixes if p in self._by_prefix)}
+        refs = self._with_uids(refs)
+        if prefixes - {uid_prefix(r.uid) for r in refs if r.uid}:
+            return None
+        return frozenset(refs)
+
+    def _remembered(self, pls: PrivateLinkService) -> list[ServiceRef]:
+        refs = [*self._owners.get(arm_ids.key(pls.id), ()), *(s.service for s in self.sharing(pls.id))]
+        namespace, slash, name = (pls.tag(OWNER_TAG) or "").strip().partition("/")
+        if slash and namespace and name and "/" not in name:
+            refs.append(ServiceRef(namespace, name))
+        return [ref for ref in refs if ref.name]
+
+    def _with_uids(self, refs: set[ServiceRef]) -> set[ServiceRef]:
+        """A name without a UID is dropped where the same name is known with one."""
+        uids = {r.key for r in refs if r.uid}
+        return {self._deleting.get(r.key, r) if not r.uid else r for r in refs if r.uid or r.key not in uids}

@@ -85,6 +85,8 @@ def _same_settings(observed: Observed, tenant: Tenant, pls: PrivateLinkService, 
     wish = tenant.claim.wish
     if not tenant.claim.asks or tenant.claim.ineligible or not isinstance(wish, Wish):
         return False
+    if _misplaced(wish, pls):
+        return False
     changes = differences(puts.goal_of(observed, tenant, wish, pls.id, frontend), pls)
     return all(change.property == f"tags.{OWNER_TAG}" for change in changes)
 
@@ -161,12 +163,10 @@ def _owned(
 
 def _renamed(draft: Draft, owner: Tenant, wish: Wish, pls: PrivateLinkService) -> bool:
     """P12: a PLS can neither be renamed nor moved to another resource group."""
-    if wish.name is not None and wish.name.lower() != pls.name.lower():
-        reason, what = Reason.CANNOT_RENAME, f"the name {wish.name}"
-    elif wish.resource_group and wish.resource_group.lower() != pls.resource_group.lower():
-        reason, what = Reason.CANNOT_MOVE_GROUP, f"resource group {wish.resource_group}"
-    else:
+    misplaced = _misplaced(wish, pls)
+    if misplaced is None:
         return False
+    reason, what = misplaced
     draft.find(
         reason,
         Severity.ERROR,
@@ -178,6 +178,15 @@ def _renamed(draft: Draft, owner: Tenant, wish: Wish, pls: PrivateLinkService) -
         pls_id=pls.id,
     )
     return True
+
+
+def _misplaced(wish: Wish, pls: PrivateLinkService) -> tuple[Reason, str] | None:
+    """What a claim asks for that only another PLS could be."""
+    if wish.name is not None and wish.name.lower() != pls.name.lower():
+        return Reason.CANNOT_RENAME, f"the name {wish.name}"
+    if wish.resource_group and wish.resource_group.lower() != pls.resource_group.lower():
+        return Reason.CANNOT_MOVE_GROUP, f"resource group {wish.resource_group}"
+    return None
 
 
 def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None:

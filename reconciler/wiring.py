@@ -95,6 +95,16 @@ def storage_of(settings: Settings) -> StorageSettings:
     return settings.storage
 
 
+def ledger(settings: Settings) -> Ledger:
+    """The ledger, to be read: no table is created. Raises SettingsError where no storage is configured."""
+    return TableLedger(StorageAccount(storage_of(settings)))
+
+
+def planning_engine(settings: Settings) -> Engine:
+    """An engine that plans. It reads the ledger where storage is configured, and does without elsewhere."""
+    return engine(settings, ledger(settings) if settings.storage else None)
+
+
 def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
     """The clusters as configured now: the setting's, or the blob's, read at each call."""
     if not settings.clusters_blob:

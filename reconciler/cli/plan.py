@@ -7,8 +7,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from reconciler import wiring
-from reconciler.adapters.storage import StorageAccount
-from reconciler.adapters.tables import TableLedger
 from reconciler.cli import codes
 from reconciler.model import ClusterConfig
 from reconciler.reconcile import Run, dry_runs
@@ -18,8 +16,7 @@ from reconciler.settings import Settings
 
 def plan(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
     """Print the plans. The ledgers are read where storage is configured, and not needed."""
-    ledger = TableLedger(StorageAccount(settings.storage)) if settings.storage else None
-    engine = wiring.engine(settings, ledger)
+    engine = wiring.planning_engine(settings)
     runs = dry_runs(engine, configs)
     show(runs, options.output)
     return codes.worst(codes.of_plan(run) for run in runs)

@@ -7,8 +7,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from reconciler import wiring
-from reconciler.adapters.storage import StorageAccount
-from reconciler.adapters.tables import TableLedger
 from reconciler.cli import codes
 from reconciler.model import ClusterConfig
 from reconciler.settings import Settings
@@ -17,9 +15,8 @@ from reconciler.status import status, status_text
 
 def show_status(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
     """Print the status of the chosen clusters, and of those no longer configured where none is chosen."""
-    ledger = TableLedger(StorageAccount(wiring.storage_of(settings)))
     by_name = {config.name: config for config in configs}
-    report = status(ledger, by_name)
+    report = status(wiring.ledger(settings), by_name)
     if options.cluster:
         report["clusters"] = [c for c in report["clusters"] if c["name"] in by_name]
     print(json.dumps(report, indent=2) if options.output == "json" else status_text(report))

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.adapters.queues import StorageQueue, encode, read_wake_up
+from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
 from reconciler.errors import NotFound
+from reconciler.messages import encode, read_wake_up
 from reconciler.ports import Queue, WakeUp
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage

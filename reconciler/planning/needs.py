@@ -75,11 +75,22 @@ def reservations(observed: Observed) -> tuple[str, ...]:
 
 
 def unconfirmed(observed: Observed) -> tuple[str, ...]:
-    """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go."""
+    """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go.
+
+    A PLS that ARM refused to create is not asked for again in each run while its frontend stands.
+    """
     if isinstance(observed.private_link_services, Unknown):
         return ()
     listed = {arm_ids.key(p.id) for p in observed.private_link_services}
-    return tuple(r.pls_id for r in observed.ownership if arm_ids.key(r.pls_id) not in listed)
+    standing = {arm_ids.key(f.id) for lb in known(observed.load_balancers) for f in lb.frontends}
+
+    def refused(row: Ownership) -> bool:
+        never = not row.resource_guid and row.attempts > 0
+        return never and arm_ids.key(row.frontend_id) in standing
+
+    return tuple(
+        row.pls_id for row in observed.ownership if arm_ids.key(row.pls_id) not in listed and not refused(row)
+    )
 
 
 def interfaces(observed: Observed) -> tuple[tuple[str, str], ...]:

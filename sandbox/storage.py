@@ -94,8 +94,13 @@ def start_storage(timeout: float = START_SECONDS) -> Storage:
     guard = threading.Timer(timeout, process.kill)
     guard.start()
     said: list[str] = []
-    endpoints = _endpoints(_pipe(process.stdout), said)
-    guard.cancel()
+    try:
+        endpoints = _endpoints(_pipe(process.stdout), said)
+    except BaseException:  # Ctrl-C while it starts: leave nothing behind
+        process.kill()
+        raise
+    finally:
+        guard.cancel()
     storage = Storage(process, endpoints)
     if endpoints.keys() != set(_SERVICES):
         storage.stop()

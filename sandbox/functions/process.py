@@ -86,8 +86,13 @@ def start_functions(
     guard = threading.Timer(timeout, process.kill)
     guard.start()
     assert process.stdout is not None
-    first = process.stdout.readline().decode()
-    guard.cancel()
+    try:
+        first = process.stdout.readline().decode()
+    except BaseException:  # Ctrl-C while it starts: leave nothing behind
+        process.kill()
+        raise
+    finally:
+        guard.cancel()
     ready = json.loads(first) if first else {}
     running = RunningFunctions(process, ready.get("url", ""), keys, log)
     if not ready:

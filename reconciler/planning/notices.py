@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler import arm_ids
-from reconciler.claims import Wish, read_claim
-from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Subnet, Unknown
+from reconciler.claims import LB_INTERNAL_SUBNET, Wish, is_internal, read_claim, trim
+from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Verdicts, subnet_of
@@ -59,6 +59,12 @@ def warn(
         subnet = subnet_of(draft.observed, verdicts.owner.claim.wish)
         if isinstance(subnet, Subnet) and subnet.free is not None and subnet.free < NEARLY_FULL:
             sentences.append(f"NAT subnet {subnet.name} is nearly full: {subnet.free} addresses are free")
+    if pls and verdicts.owner and (wished := _other_subnet(verdicts.owner.service, frontend)):
+        sentences.append(
+            f"it asks for load balancer subnet {wished}, but Azure lets its frontend "
+            f"{frontend.name} go only when Private Link Service {pls.name} is deleted; to move it, delete that "
+            "by hand (its alias and connections are lost)"
+        )
     if pls and pls.tag(MISNAMED_OWNER_TAG) is not None:
         sentences.append(f"the tag {MISNAMED_OWNER_TAG} has no effect; the owner's tag is {OWNER_TAG}")
     service = verdicts.owner.service.key if verdicts.owner else ""
@@ -67,6 +73,14 @@ def warn(
         draft.find(
             Reason.WARNING, Severity.WARNING, text, service=service, frontend_id=frontend.id, pls_id=pls_id
         )
+
+
+def _other_subnet(service: Service, frontend: Frontend) -> str:
+    """The subnet that the Service wants its internal frontend in, if that is not where it is."""
+    wished = trim(service.annotations.get(LB_INTERNAL_SUBNET, ""))
+    there = arm_ids.last_name(frontend.subnet_id)
+    moved = bool(wished and there) and is_internal(service) and wished.lower() != there.lower()
+    return wished if moved else ""
 
 
 def warn_about_counts(draft: Draft, world: World) -> None:

@@ -11,6 +11,7 @@ from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.model import Ownership
 from reconciler.plan import (
+    DELETED,
     DISCONNECTED,
     DeleteConnection,
     DeletePls,
@@ -86,6 +87,7 @@ def _noted(row: Ownership, write: PutPls, now: datetime) -> Ownership:
         written_at=now,
         written_count=row.written_count + 1 if again else 1,
         attempts=row.attempts if again else 0,
+        not_before=row.not_before if again else None,
         last_error=row.last_error if again else "",
         last_error_code=row.last_error_code if again else "",
     )
@@ -140,9 +142,15 @@ def _accepted(noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
 
 
 def _failed(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
-    """A write that was not done counts as a failed attempt, not as content written."""
+    """A write that was not done counts as a failed attempt, not as content written.
+
+    Attempts are those of one content; a delete's content is ``DELETED``, so that a refused PUT does not
+    put it off.
+    """
     error = outcome.error
-    attempts = noted.attempts + 1
+    deletes = isinstance(outcome.write, DeletePls | DeleteConnection)
+    content = DELETED if deletes else noted.written_hash
+    attempts = noted.attempts + 1 if content == noted.written_hash else 1
     busy = isinstance(error, RetryLater)
     delays = BUSY_DELAYS if busy else REFUSED_DELAYS
     asked = (error.after or 0) if isinstance(error, RetryLater) else 0
@@ -150,7 +158,8 @@ def _failed(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime
     moved = isinstance(outcome.write, PutPls) and outcome.write.reason is Reason.MOVE
     return replace(
         noted,
-        written_count=max(noted.written_count - 1, 0),
+        written_hash=content,
+        written_count=0 if deletes else max(noted.written_count - 1, 0),
         written_at=before.written_at,
         attempts=attempts,
         not_before=now + timedelta(seconds=wait),

@@ -130,6 +130,8 @@ class DeletePls:
 
 # Stands for the content hash in the ledger once the connections of a PLS were asked to go.
 DISCONNECTED = "connections deleted"
+# And in that of one whose delete failed: attempts and back-off are the delete's, not those of a PUT.
+DELETED = "delete"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,233 @@
+"""What stands before a PUT: the hot-loop guard, back-off after failures, the subnet's policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler import bookkeeping
+from reconciler.bookkeeping import Outcome, Result
+from reconciler.errors import Rejected, RetryLater
+from reconciler.model import Limits, Ownership, Proof
+from reconciler.plan import DeleteConnection, Plan, Reason, Severity, digest
+from tests.builders import (
+    after,
+    configured,
+    connection,
+    decide,
+    deeds,
+    found,
+    frontend,
+    pls,
+    put_of,
+    reasons,
+    row,
+    service,
+    subnet,
+    subnet_id,
+    subnet_put_of,
+    subnets,
+)
+
+WEB = service()
+ON = frontend(WEB)
+EDITED = pls(ON, WEB, "mine", fqdns=["by-hand"])
+REPORT = Limits(subnet_policy="report")
+
+
+def repaired(rows: tuple[Ownership, ...], seconds: float) -> Plan:
+    """The plan for the edited PLS at this time."""
+    return decide(WEB, links=[EDITED], ownership=rows, now=after(seconds=seconds))
+
+
+# Hot loops
+
+
+def test_the_same_content_is_written_again_after_0_30_120_600_and_3600_seconds() -> None:
+    """Somebody undoes each of our writes: each repeat waits longer, and none comes too early."""
+    rows: tuple[Ownership, ...] = (row(EDITED, WEB),)
+    clock = 0.0
+    for delay in (0, 0, 30, 120, 600, 3600, 3600):
+        if delay:
+            early = repaired(rows, clock + delay - 1)
+            assert (early.writes, early.come_back) == ((), after(seconds=clock + delay))
+            assert Reason.BACK_OFF in reasons(early)
+        clock += delay
+        result = repaired(rows, clock)
+        write = put_of(result)
+        noted = bookkeeping.intents(result, after(seconds=clock))
+        rows = bookkeeping.settle(
+            result.ownership, noted, [Outcome(write, Result.ACCEPTED)], after(seconds=clock)
+        )
+
+
+def test_from_the_third_time_a_drift_fight_names_the_properties_that_come_back() -> None:
+    """Two writes may be chance; the finding names the PLS, its owner and what is fought about."""
+    content = put_of(repaired((), 0)).content_hash
+    for count, fights in ((2, False), (3, True), (9, True)):
+        known = row(EDITED, WEB, written_hash=content, written_count=count, written_at=after(days=-2))
+        result = repaired((known,), 0)
+        assert (Reason.DRIFT_FIGHT in reasons(result)) is fights
+        assert put_of(result).reason is Reason.UPDATE
+    sentence = found(result, Reason.DRIFT_FIGHT).sentence
+    for word in ("mine", "shop/web", "fqdns"):
+        assert word in sentence
+
+
+def test_another_content_is_no_repeat() -> None:
+    """A person who changes the claim is not made to wait for the fight about the former one."""
+    fought = row(EDITED, WEB, written_hash="other", written_count=9, written_at=after(seconds=-1))
+    assert put_of(repaired((fought,), 0)).reason is Reason.UPDATE
+
+
+def test_a_pls_that_somebody_keeps_deleting_is_guarded_too() -> None:
+    """Creation is a write like any other."""
+    first = put_of(decide(WEB))
+    fought = row(
+        first.pls_id,
+        WEB,
+        ON.id,
+        written_hash=first.content_hash,
+        written_count=3,
+        written_at=after(seconds=-60),
+    )
+    result = decide(WEB, ownership=(fought,), absent_pls=frozenset({first.pls_id.lower()}))
+    assert (result.writes, result.come_back) == ((), after(seconds=60))
+    assert "deleted" in found(result, Reason.DRIFT_FIGHT).sentence
+
+
+@pytest.mark.parametrize(("days", "count"), [(0.9, 4), (1.1, 0)])
+def test_the_count_of_repeats_is_forgotten_after_a_quiet_day(days: float, count: int) -> None:
+    """Equal for a day: the fight is over."""
+    there = pls(ON, WEB)
+    known = row(there, WEB, written_hash="x", written_count=4, written_at=after(days=-days))
+    (kept,) = decide(WEB, links=[there], ownership=(known,)).ownership
+    assert kept.written_count == count
+
+
+# Back-off after failures
+
+
+def test_a_refused_write_says_arms_words_and_waits_longer_each_time() -> None:
+    """30 s, 2 min, 10 min, then hourly; the refusal is shown while it waits."""
+    rows: tuple[Ownership, ...] = (row(EDITED, WEB),)
+    clock = 0.0
+    for delay in (30, 120, 600, 3600, 3600):
+        result = repaired(rows, clock)
+        noted = bookkeeping.intents(result, after(seconds=clock))
+        outcome = Outcome(put_of(result), Result.FAILED, Rejected("subnet is too small", code="Bad"))
+        rows = bookkeeping.settle(result.ownership, noted, [outcome], after(seconds=clock))
+        waiting = repaired(rows, clock + delay - 1)
+        assert (waiting.writes, waiting.come_back) == ((), after(seconds=clock + delay))
+        assert "subnet is too small" in found(waiting, Reason.REJECTED).sentence
+        assert found(waiting, Reason.REJECTED).severity is Severity.ERROR
+        clock += delay
+    assert Reason.DRIFT_FIGHT not in reasons(repaired(rows, clock))
+
+
+def test_being_busy_once_or_twice_is_no_news() -> None:
+    """ARM is busy all the time: only the third failure in a row is worth a person's attention."""
+    rows: tuple[Ownership, ...] = (row(EDITED, WEB),)
+    clock, told = 0.0, []
+    for _ in range(3):
+        result = repaired(rows, clock)
+        noted = bookkeeping.intents(result, after(seconds=clock))
+        outcome = Outcome(put_of(result), Result.BUSY, RetryLater("another operation", code="InUse"))
+        rows = bookkeeping.settle(result.ownership, noted, [outcome], after(seconds=clock))
+        told.append(Reason.REJECTED in reasons(repaired(rows, clock)))
+        clock += 400
+    assert told == [False, False, True]
+
+
+def test_deleted_connections_are_given_time_to_go() -> None:
+    """The delete is an operation that runs on while they are still listed: it is not sent twice."""
+    connected = pls(ON, WEB, "mine", privateEndpointConnections=[connection("mine")])
+    leaving = service(deleting=True)
+    proofs = {leaving.ref: Proof.DELETING}
+    known = (row(connected, leaving),)
+    first = decide(leaving, frontends=[ON], links=[connected], ownership=known, proofs=proofs)
+    (write,) = first.writes
+    assert isinstance(write, DeleteConnection)
+    rows = bookkeeping.settle(first.ownership, first.ownership, [Outcome(write, Result.ACCEPTED)], after())
+    again = decide(
+        leaving, frontends=[ON], links=[connected], ownership=rows, proofs=proofs, now=after(seconds=5)
+    )
+    assert (again.writes, reasons(again), again.come_back) == ((), [Reason.WAITING], after(seconds=7))
+    gone = decide(
+        leaving,
+        frontends=[ON],
+        links=[replace(connected, connections=())],
+        ownership=rows,
+        proofs=proofs,
+        now=after(seconds=5),
+    )
+    assert deeds(gone.writes) == [("delete", "mine")]
+
+
+# The subnet's policy
+
+
+def test_an_enabled_policy_is_disabled_first_and_the_pls_follows_after() -> None:
+    """The subnet as read with one field changed and its etag; the PUT of the PLS waits for a later run."""
+    views = subnets(subnet("default", "Enabled"))
+    result = decide(WEB, subnets=views)
+    write = subnet_put_of(result)
+    assert (write.subnet_id, write.etag) == (subnet_id("default"), 'W/"1"')
+    assert write.body["properties"] == {
+        "addressPrefix": "10.224.0.0/16",
+        "privateLinkServiceNetworkPolicies": "Disabled",
+    }
+    assert deeds(result.after) == [("create", f"pls-{ON.name}")]
+
+
+def test_two_claims_on_one_subnet_change_its_policy_once() -> None:
+    """One PUT of the subnet, and both PLSs after it."""
+    result = decide(WEB, service("other"), subnets=subnets(subnet("default", "Enabled")))
+    assert deeds(result.writes) == [("disable-subnet-policy", "default")]
+    assert [verb for verb, _ in deeds(result.after)] == ["create", "create"]
+
+
+@pytest.mark.parametrize("policy", ["Disabled", "disabled"])
+def test_a_disabled_policy_is_left_alone(policy: str) -> None:
+    """No PUT of a virtual network's subnet without need."""
+    assert put_of(decide(WEB, subnets=subnets(subnet("default", policy)))).created
+
+
+def test_a_policy_is_not_disabled_for_a_write_that_waits() -> None:
+    """Only before a PUT of a PLS: a settling claim changes no subnet."""
+    views = subnets(subnet("default", "Enabled"))
+    assert decide(WEB, subnets=views, cluster=configured(in_tree="active")).writes == ()
+
+
+def test_a_subnet_being_updated_is_waited_for() -> None:
+    """Its policy is not Succeeded yet: the PLS comes with the next run, a second later."""
+    busy = subnet("default", "Disabled", provisioning_state="Updating")
+    result = decide(WEB, subnets=subnets(busy))
+    assert (result.writes, result.come_back) == ((), after(seconds=1))
+    assert "default" in found(result, Reason.WAITING).sentence
+
+
+def test_report_refuses_instead_with_the_exact_az_command() -> None:
+    """SUBNET_POLICY=report: neither the subnet nor the PLS is written."""
+    result = decide(WEB, subnets=subnets(subnet("default", "Enabled")), limits=REPORT)
+    finding = found(result, Reason.SUBNET_NOT_READY)
+    assert (result.writes, result.after, finding.service) == ((), (), "shop/web")
+    assert (
+        "az network vnet subnet update --subscription 00000000-0000-0000-0000-000000000001 -g MC_prod "
+        "--vnet-name aks-vnet -n default --private-link-service-network-policies Disabled"
+    ) in finding.sentence
+
+
+def test_report_lets_a_ready_subnet_pass() -> None:
+    """Only what is not ready is refused."""
+    assert put_of(decide(WEB, limits=REPORT)).created
+
+
+def test_equal_plans_have_equal_digests_and_different_ones_do_not() -> None:
+    """A digest tells what was shown from what would be written now: target and content."""
+    one, same, other = decide(WEB), decide(WEB), decide(service(settings={"fqdns": "a"}))
+    assert one == same
+    assert one.digest == same.digest != other.digest
+    assert one.digest != decide(service("another")).digest
+    assert digest([]) != one.digest

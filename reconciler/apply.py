@@ -57,7 +57,13 @@ class Writer:
         self._forget(plan, observed, lost)
         self._index(observed, plan)
         due = bookkeeping.come_back(plan, rows, outcomes, now)
-        return Applied(outcomes, due, _throttled_until(outcomes, now))
+        return Applied(outcomes, due, self._back_off(observed, outcomes, now))
+
+    def _back_off(self, observed: Observed, outcomes: tuple[Outcome, ...], now: datetime) -> datetime | None:
+        """Throttled here, or by what another cluster of the subscription did: then writes were left."""
+        left = any(o.result is Result.LEFT for o in outcomes)
+        elsewhere = self.gate.closed_until(observed.cluster.subscription, now) if left else None
+        return _throttled_until(outcomes, now) or elsewhere
 
     def _record(self, before: Iterable[Ownership], after: Iterable[Ownership]) -> None:
         """Write the rows that differ."""
@@ -70,7 +76,7 @@ class Writer:
         gone = (*plan.forget, *lost)
         if gone:
             self.ledger.forget_ownership(plan.cluster, gone)
-        if plan.sharing != observed.sharing:
+        if set(plan.sharing) != set(observed.sharing):
             self.ledger.replace_sharing(plan.cluster, observed.sharing, plan.sharing)
 
     def _index(self, observed: Observed, plan: Plan) -> None:
@@ -93,7 +99,7 @@ class Writer:
             network_keys,
             lambda write: self._one(write, seen, owners),
             self.pool,
-            lambda: not stop and self.may_start() and self.gate.open(account, self.clock.now()),
+            lambda: not stop and self.may_start() and not self.gate.closed_until(account, self.clock.now()),
         )
         for write, ended in ends:
             outcome = ended or Outcome(write, Result.LEFT)

@@ -33,11 +33,11 @@ class Gate:
             with self._lock:
                 self._closed[subscription.lower()] = until
 
-    def open(self, subscription: str, now: datetime) -> bool:
-        """Whether writes to the subscription may start."""
+    def closed_until(self, subscription: str, now: datetime) -> datetime | None:
+        """Until when no write to the subscription may start; None where it may now."""
         with self._lock:
             until = self._closed.get(subscription.lower())
-        return until is None or now >= until
+        return until if until and now < until else None
 
     def limit(self, key: str) -> int:
         """How many writes may be in flight below ``key``."""

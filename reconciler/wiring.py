@@ -97,7 +97,7 @@ def storage_of(settings: Settings) -> StorageSettings:
 
 def ledger(settings: Settings) -> Ledger:
     """The ledger, to be read: no table is created. Raises SettingsError where no storage is configured."""
-    return TableLedger(StorageAccount(storage_of(settings)))
+    return TableLedger(StorageAccount(storage_of(settings)), missing_is_empty=True)
 
 
 def planning_engine(settings: Settings) -> Engine:

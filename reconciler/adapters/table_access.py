@@ -59,11 +59,15 @@ class Written:
 
 
 class Table:
-    """A table of the ledgers; ``name`` as it is called in the account."""
+    """A table of the ledgers; ``name`` as it is called in the account.
 
-    def __init__(self, account: StorageAccount, name: str) -> None:
+    ``missing_is_empty``: a table that nobody has created yet reads as one without rows.
+    """
+
+    def __init__(self, account: StorageAccount, name: str, missing_is_empty: bool = False) -> None:
         self.name = name
         self._account = account
+        self._missing_is_empty = missing_is_empty
         self._client = account.tables.get_table_client(name)
 
     def create(self) -> None:
@@ -79,7 +83,7 @@ class Table:
             with translated(f"reading the table {self.name}"):
                 entity = self._client.get_entity(partition, row)
         except NotFound as error:
-            if error.code == _TABLE_MISSING:
+            if error.code == _TABLE_MISSING and not self._missing_is_empty:
                 raise
             return None
         return self._checked(entity)
@@ -100,8 +104,12 @@ class Table:
         return [self._checked(entity) for entity in self._query("", {}, _PAGE)]
 
     def _query(self, query: str, parameters: dict[str, Any], page: int) -> Iterator[TableEntity]:
-        with translated(f"reading the table {self.name}"):
-            yield from self._client.query_entities(query, parameters=parameters, results_per_page=page)
+        try:
+            with translated(f"reading the table {self.name}"):
+                yield from self._client.query_entities(query, parameters=parameters, results_per_page=page)
+        except NotFound:
+            if not self._missing_is_empty:
+                raise
 
     def _checked(self, entity: TableEntity) -> TableEntity:
         check_schema(self.name, entity)

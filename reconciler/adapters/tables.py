@@ -32,14 +32,18 @@ _LEASE_ROW = "lease"
 
 
 class TableLedger:
-    """The port ``Ledger``. ``prefix`` stands before the tables' names, for several in one account."""
+    """The port ``Ledger``. ``prefix`` stands before the tables' names, for several in one account.
 
-    def __init__(self, account: StorageAccount, prefix: str = "") -> None:
-        self._ownership = Table(account, f"{prefix}ownership")
-        self._sharing = Table(account, f"{prefix}sharing")
-        self._history = Table(account, f"{prefix}history")
-        self._leases = Table(account, f"{prefix}leases")
-        self._clusters = Table(account, f"{prefix}clusters")
+    ``missing_is_empty`` is for those who only read, perhaps before anything ever ran; whoever writes wants
+    to be told of a table that is missing.
+    """
+
+    def __init__(self, account: StorageAccount, prefix: str = "", missing_is_empty: bool = False) -> None:
+        self._ownership = Table(account, f"{prefix}ownership", missing_is_empty)
+        self._sharing = Table(account, f"{prefix}sharing", missing_is_empty)
+        self._history = Table(account, f"{prefix}history", missing_is_empty)
+        self._leases = Table(account, f"{prefix}leases", missing_is_empty)
+        self._clusters = Table(account, f"{prefix}clusters", missing_is_empty)
         self._history_keys = keys.HistoryKeys()
 
     def create_tables(self) -> None:

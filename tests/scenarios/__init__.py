@@ -1,0 +1,1 @@
+"""Scenarios: the whole product against the whole sandbox."""

@@ -1,0 +1,245 @@
+"""What the scenarios see and do, beyond what the demo needs: faults, logs, the command line, storage."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueClient
+
+from sandbox.demo_world import PREFIX, DemoWorld
+from sandbox.up import Sandbox
+from sandbox.up_client import PERSON, Reply
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = "11111111-1111-1111-1111-111111111111"  # the managed identity of the functions and the command line
+WAITING = {"Waiting", "LeftToInTreeController", "BackOff"}
+
+
+@dataclass(frozen=True)
+class LinkWrite:
+    """One PUT or DELETE of a Private Link Service that ARM accepted. ``who``: product, person, provider."""
+
+    who: str
+    method: str
+    name: str
+    body: Json | None
+
+
+class World(DemoWorld):
+    """The sandbox through the eyes of its users, its operators and its testers."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        clusters = sandbox.endpoints["clusters"]
+        self.groups = {name: str(known["nodeResourceGroup"]) for name, known in clusters.items()}
+
+    # Services and their Private Link Services
+
+    def make(self, cluster: str, name: str, /, port: int = 80, **settings: str) -> str:
+        """An internal Service that asks for the Private Link Service NAME; keywords are `pls_…` settings.
+
+        Returns the id its PLS will have.
+        """
+        annotations = {"load-balancer-internal": "true", "pls-create": "true", "pls-name": f"pls-{name}"}
+        annotations |= {key.replace("_", "-"): value for key, value in settings.items()}
+        self.apply_service(cluster, name, annotations, port)
+        return self.pls_id(self.groups[cluster], annotations["pls-name"])
+
+    def make_ready(self, cluster: str, name: str, /, port: int = 80, **settings: str) -> str:
+        """As `make`, and waited for."""
+        pls_id = self.make(cluster, name, port, **settings)
+        self.ready(pls_id)
+        return pls_id
+
+    def ready(self, pls_id: str, holds: Callable[[Json], bool] = lambda pls: True) -> Json:
+        """The PLS once it is there, Succeeded, and `holds` of its properties."""
+        return self.wait_for_pls(pls_id, f"{pls_id} is as wanted", lambda pls: holds(pls["properties"]))
+
+    def gone(self, pls_id: str) -> None:
+        """Wait until a PLS is no longer there."""
+        self.wait(f"{pls_id} is gone", lambda: self.pls(pls_id) is None, lambda: self.pls(pls_id))
+
+    def remove(self, cluster: str, *names: str) -> None:
+        """Delete Services and wait until they are gone, their frontends and PLSs with them."""
+        for name in names:
+            self.delete_service(cluster, name)
+        for name in names:
+            self.wait_until_gone(cluster, name)
+
+    def frontend_of(self, pls_id: str) -> str:
+        """The id of the frontend that a PLS is on."""
+        pls = self.pls(pls_id)
+        assert pls is not None
+        return str(pls["properties"]["loadBalancerFrontendIpConfigurations"][0]["id"])
+
+    def edit_by_hand(self, pls_id: str, change: Callable[[Json], None]) -> None:
+        """A person reads the PLS, changes something, and writes it back."""
+        pls = self.expect(self.sandbox.arm("GET", pls_id), 200)
+        change(pls)
+        self.expect(self.sandbox.arm("PUT", pls_id, pls), 200, 201)
+
+    def tag_by_hand(self, pls_id: str, tags: dict[str, str]) -> None:
+        """What `az tag update --operation merge` sends."""
+        path = f"{pls_id}/providers/Microsoft.Resources/tags/default?api-version=2021-04-01"
+        body = {"operation": "Merge", "properties": {"tags": tags}}
+        self.expect(self.sandbox.arm("PATCH", path, body), 200)
+
+    # What the product says
+
+    def plan(self, cluster: str) -> Json:
+        """The plan of a cluster, from the functions."""
+        reply = self.sandbox.function("GET", f"/api/plan?cluster={cluster}")
+        self.expect(reply, 200)
+        plan: Json = reply.body["plans"][0]
+        return plan
+
+    def quiet_plan(self, cluster: str) -> Json:
+        """The plan once it has neither writes nor anything in transit."""
+
+        def seen() -> Json | None:
+            plan = self.plan(cluster)
+            waits = {finding["reason"] for finding in plan["findings"]} & WAITING
+            return None if plan["writes"] or plan["after"] or waits else plan
+
+        return self.wait(f"nothing is left to do for {cluster}", seen, lambda: self.plan(cluster))
+
+    def finding(self, cluster: str, reason: str, service: str = "") -> Json:
+        """The first finding of this reason (about this Service) in the status, waited for."""
+        key = f"default/{service}" if service else None
+
+        def seen() -> Json | None:
+            found = self.status(cluster)["findings"]
+            return next((f for f in found if f["reason"] == reason and key in (None, f["service"])), None)
+
+        return self.wait(f"status tells {reason}", seen, lambda: self.status(cluster))
+
+    def history(self, cluster: str = "") -> list[Json]:
+        """The history, the newest first."""
+        reply = self.sandbox.function("GET", f"/api/history?cluster={cluster}&limit=500")
+        self.expect(reply, 200)
+        entries: list[Json] = reply.body["entries"]
+        return entries
+
+    def resync(self, cluster: str, *, wait: bool = False) -> Json:
+        """Ask for a run; with `wait` its report."""
+        reply = self.sandbox.function("POST", f"/api/resync?cluster={cluster}&wait={str(wait).lower()}")
+        self.expect(reply, 200, 202)
+        body: Json = reply.body
+        return body
+
+    def failures(self, function: str) -> int:
+        """How often a function has failed."""
+        reply = self.sandbox.function("GET", "/admin/functions")
+        known = {each["name"]: each for each in self.expect(reply, 200)}
+        return int(known[function]["failures"])
+
+    # Faults and logs
+
+    @contextmanager
+    def arm_fault(self, **fault: Any) -> Iterator[None]:
+        """ARM goes wrong in this way until the end of the block."""
+        self.expect(self.sandbox.arm_backdoor("POST", "faults", fault), 201)
+        try:
+            yield
+        finally:
+            self.sandbox.arm_backdoor("DELETE", "faults")
+
+    @contextmanager
+    def cluster_fault(self, cluster: str, **fault: Any) -> Iterator[None]:
+        """A cluster's API goes wrong in this way until the end of the block."""
+        self.expect(self.sandbox.cluster_backdoor(cluster, "POST", "faults", fault), 200, 201)
+        try:
+            yield
+        finally:
+            self.sandbox.cluster_backdoor(cluster, "DELETE", "faults")
+
+    def requests(self) -> list[Json]:
+        """ARM's log."""
+        found: list[Json] = self.expect(self.sandbox.arm_backdoor("GET", "requests"), 200)["value"]
+        return found
+
+    def forget_requests(self) -> None:
+        """Clear ARM's log."""
+        self.sandbox.arm_backdoor("DELETE", "requests")
+
+    def link_writes(self) -> list[LinkWrite]:
+        """The writes of Private Link Services that ARM accepted since its log was cleared, in their order."""
+        return [w for w in map(_link_write, self.requests()) if w]
+
+    # Storage
+
+    def send_event(self, text: str | bytes, queue: str = "lb-events") -> None:
+        """Put a message into a queue, base64 as Event Grid does."""
+        content = base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+        with self._queue(queue) as client:
+            client.send_message(content)
+
+    def waiting_messages(self, queue: str) -> int:
+        """How many messages a queue holds, hidden ones included; 0 where there is no such queue."""
+        with self._queue(queue) as client:
+            try:
+                return client.get_queue_properties().approximate_message_count or 0
+            except ResourceNotFoundError:
+                return 0
+
+    def _queue(self, name: str) -> QueueClient:
+        return QueueClient.from_connection_string(self._connection_string, name)
+
+    @property
+    def _connection_string(self) -> str:
+        return str(self.sandbox.endpoints["storage"]["connectionString"])
+
+    def tables(self) -> TableServiceClient:
+        """The ledgers, as somebody with a storage explorer has them."""
+        return TableServiceClient.from_connection_string(self._connection_string)
+
+    # The command line
+
+    def reconciler(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`python -m reconciler …` with the sandbox's settings, and these over them."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return subprocess.run(
+            [sys.executable, "-m", "reconciler", *words],
+            cwd=ROOT,
+            env={**inherited, **self.sandbox.settings, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def annotation(name: str) -> str:
+    """The full name of an `azure-…` annotation."""
+    return PREFIX + name
+
+
+def ok(reply: Reply, *statuses: int) -> Any:
+    """The body of an answer with one of these statuses."""
+    assert reply.status in (statuses or (200,)), reply
+    return reply.body
+
+
+def _link_write(request: Json) -> LinkWrite | None:
+    kind, _, name = request["path"].rpartition("/")
+    if not kind.lower().endswith("/privatelinkservices") or request["method"] not in ("PUT", "DELETE"):
+        return None
+    if request["status"] is None or request["status"] >= 300:
+        return None
+    who = {PRODUCT: "product", PERSON: "person"}.get(request["user"], "provider")
+    return LinkWrite(
+        who, request["method"], name.lower(), json.loads(request["body"]) if request["body"] else None
+    )

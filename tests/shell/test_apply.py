@@ -1,0 +1,436 @@
+"""Apply: intents before writes, outcomes after them, and what stops a run from writing on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from reconciler import arm_ids
+from reconciler.bookkeeping import Result
+from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from reconciler.gate import Gate
+from reconciler.model import OWNER_TAG, Ownership, Reservation
+from reconciler.plan import Reason
+from reconciler.reconcile import Run, carry_out, dry_run
+from tests import builders
+from tests.builders import pls_id, service
+from tests.shell import world as worlds
+from tests.shell.world import BALANCER, World
+
+WEB = service("web", settings={"name": "pls-0"})
+THROTTLED = RetryLater("429", code="SubscriptionRequestsThrottled", after=17.0, throttled=True)
+BUSY = RetryLater("another operation is in progress", code="AnotherOperationInProgress")
+
+
+def row(world: World, name: str = "pls-0") -> Ownership:
+    """The ledger's row."""
+    return next(r for r in world.ledger.ownership("prod") if r.pls_id.endswith(f"/{name}"))
+
+
+def results(run: Run) -> list[Result]:
+    return [o.result for o in run.applied.outcomes]
+
+
+def reasons(run: Run) -> set[Reason]:
+    return {f.reason for f in run.plan.findings}
+
+
+def first(number: int) -> Callable[[], bool]:
+    """A fence that lets this many writes start."""
+    left: Iterator[int] = count(number, -1)
+    return lambda: next(left) > 0
+
+
+def test_an_intent_is_in_the_ledger_before_the_write() -> None:
+    """A worker killed within the PUT would leave a PLS that no row explains, under an unreserved name."""
+    world = worlds.make(WEB)
+    world.run()
+    order = [
+        c
+        for c in world.calls
+        if c in ("put_ownership", "reserve", "put_private_link_service", "replace_sharing")
+    ]
+    assert order == [
+        "put_ownership",
+        "reserve",
+        "put_private_link_service",
+        "put_ownership",
+        "replace_sharing",
+    ]
+
+
+def test_an_intent_tells_what_is_being_written() -> None:
+    """The outcome may never be noted: the next run must still know what was sent, and how often."""
+    world = worlds.make(WEB)
+
+    def ledger_goes_down() -> None:
+        world.azure.fail("put_ownership", RetryLater("the ledger is down"))
+
+    world.azure.meanwhile["put_private_link_service"] = ledger_goes_down
+    with pytest.raises(RetryLater):
+        world.run()
+    noted = row(world)
+    assert noted.written_hash
+    assert (noted.written_count, noted.written_at, noted.owner) == (1, world.clock.now(), WEB.ref)
+    assert world.run().plan.writes == ()  # it came to be, and nothing is written twice
+
+
+def test_an_outcome_is_in_the_ledger_after_the_write() -> None:
+    """Status is told from the ledger alone."""
+    world = worlds.make(WEB)
+    run = world.run()
+    there = world.pls("pls-0")
+    noted = row(world)
+    assert results(run) == [Result.ACCEPTED]
+    assert (noted.state, noted.alias, noted.resource_guid) == (
+        "Succeeded",
+        there.alias,
+        there.resource_guid,
+    )
+    assert world.ledger.reservations([there.id]).keys() == {arm_ids.key(there.id)}
+    assert [s.role for s in world.ledger.sharing("prod")] == ["owner"]
+
+
+def test_nothing_is_written_twice() -> None:
+    """Neither while ARM is still at it, nor once it is done."""
+    world = worlds.make(*worlds.some(5), slow=True)
+    assert len(world.run().plan.writes) == 5
+    world.clock.forward(2)
+    updating = world.run()
+    assert (updating.plan.writes, reasons(updating)) == ((), {Reason.WAITING})
+    world.azure.settle()
+    assert world.run().plan.writes == ()
+    assert len(world.written()) == 5
+
+
+def test_an_accepted_write_is_looked_at_again_soon() -> None:
+    """Its event may never come."""
+    world = worlds.make(WEB)
+    due = world.run().come_back
+    assert due is not None
+    assert 0 < (due - world.clock.now()).total_seconds() <= 5
+
+
+def test_a_throttled_subscription_stops_all_writes() -> None:
+    """Each further PUT into a 429 makes the penalty longer."""
+    world = worlds.make(*worlds.some(6), gate=Gate(1, 1))
+    world.azure.fail("put_private_link_service", THROTTLED, match="pls-2")
+    run = world.run()
+    assert results(run) == [Result.ACCEPTED, Result.ACCEPTED, Result.BUSY, *[Result.LEFT] * 3]
+    assert run.applied.back_off == builders.after(seconds=17)
+    assert [name for _, name in world.written()] == ["pls-0", "pls-1", "pls-2"]
+
+
+def test_what_was_throttled_counts_as_no_attempt() -> None:
+    """A quota says nothing about the PLS: it must not be left in back-off for it."""
+    world = worlds.make(*worlds.some(3), gate=Gate(1, 1))
+    world.azure.fail("put_private_link_service", THROTTLED, match="pls-1")
+    world.run()
+    for name in ("pls-1", "pls-2"):
+        assert (row(world, name).attempts, row(world, name).written_hash) == (0, "")
+    world.clock.forward(17)
+    assert results(world.run()) == [Result.ACCEPTED, Result.ACCEPTED]
+
+
+def test_a_throttled_subscription_stops_its_other_clusters() -> None:
+    """One budget per subscription: and the other cluster stays away as long, instead of asking each second."""
+    world = worlds.make(WEB, clusters=("prod", "dev"))
+    world.azure.fail("put_private_link_service", THROTTLED)
+    world.run()
+    other = service("dev", settings={"name": "pls-dev"})
+    world.clusters["dev"].put(other)
+    lb = builders.network_id("loadBalancers", builders.INTERNAL, "MC_dev")
+    world.azure.store({**worlds.balancer([_frontend_in(lb, "dev")]), "id": lb})
+    world.clock.forward(5)
+    run = world.run(config=world.configs["dev"])
+    assert results(run) == [Result.LEFT]
+    assert run.applied.back_off == builders.after(seconds=17)
+    world.clock.forward(12)
+    assert results(world.run(config=world.configs["dev"])) == [Result.ACCEPTED]
+
+
+def _frontend_in(lb: str, name: str) -> worlds.Json:
+    found = worlds.front(service(name))
+    return {**found, "id": f"{lb}/frontendIPConfigurations/{found['name']}"}
+
+
+def test_a_busy_network_halves_its_limit_and_quiet_runs_raise_it() -> None:
+    """ARM serialises writes below a network: more at once are only more 409s."""
+    gate = Gate(16, 4)
+    world = worlds.make(WEB, gate=gate)
+    world.azure.fail("put_private_link_service", BUSY)
+    assert results(world.run()) == [Result.BUSY]
+    assert [gate.limit(key) for key in (BALANCER.lower(), builders.VNET.lower())] == [2, 2]
+    world.clock.forward(2)
+    assert results(world.run()) == [Result.ACCEPTED]
+    assert gate.limit(BALANCER.lower()) == 3
+
+
+def test_a_busy_answer_backs_off_that_pls_alone() -> None:
+    """Back-off is per PLS: the neighbours are written, and the busy one again after its time."""
+    world = worlds.make(*worlds.some(3))
+    world.azure.fail("put_private_link_service", BUSY, match="pls-1")
+    run = world.run()
+    assert sorted(results(run)) == [Result.ACCEPTED, Result.ACCEPTED, Result.BUSY]
+    assert (row(world, "pls-1").attempts, row(world, "pls-1").last_error) == (1, "")
+    assert row(world, "pls-1").not_before == builders.after(seconds=2)
+    assert world.run().plan.writes == ()
+    world.clock.forward(2)
+    assert results(world.run()) == [Result.ACCEPTED]
+    assert row(world, "pls-1").attempts == 0
+
+
+def test_many_busy_answers_are_news() -> None:
+    """An error that stays must show in the status, and the waits grow."""
+    world = worlds.make(WEB)
+    world.azure.fail("put_private_link_service", BUSY, times=4)
+    waits = []
+    for _ in range(4):
+        world.run()
+        due = row(world).not_before
+        assert due is not None
+        waits.append((due - world.clock.now()).total_seconds())
+        world.clock.time = due
+    assert waits == [2, 5, 15, 60]
+    assert "in progress" in row(world).last_error
+
+
+@pytest.mark.parametrize("error", [Rejected("ip is taken", code="X"), Denied("no role", code="Y")])
+def test_a_refused_write_is_not_repeated_at_once(error: OutsideError) -> None:
+    """The same request will be refused again; the reason is told, and a changed claim goes out at once."""
+    world = worlds.make(WEB)
+    world.azure.fail("put_private_link_service", error, times=2)
+    assert results(world.run()) == [Result.FAILED]
+    again = world.run()
+    assert again.plan.writes == ()
+    assert {Reason.REJECTED, Reason.BACK_OFF} <= reasons(again)
+    assert any(str(error) in f.sentence for f in again.plan.findings)
+    assert again.come_back == builders.after(seconds=30)
+    world.change(WEB, **{"name": "pls-0", "fqdns": "a.example"})
+    assert results(world.run()) == [Result.FAILED]
+
+
+def test_a_lost_answer_is_looked_at_before_anything_is_written() -> None:
+    """The PUT may have been carried out."""
+    world = worlds.make(WEB)
+    world.azure.fail("put_private_link_service", OutcomeUnknown("connection reset"))
+    run = world.run()
+    assert results(run) == [Result.UNKNOWN]
+    assert row(world).written_hash
+    due = run.come_back
+    assert due is not None
+    assert due > world.clock.now()
+
+
+def test_the_fence_stops_writes() -> None:
+    """A lease about to end belongs to the next holder: what has not begun stays."""
+    world = worlds.make(*worlds.some(5), gate=Gate(1, 1))
+    run = world.run(may_start=first(2))
+    assert sorted(results(run)) == [Result.ACCEPTED, Result.ACCEPTED, *[Result.LEFT] * 3]
+    assert len(world.written()) == 2
+    due = run.come_back
+    assert due is not None
+    assert (due - world.clock.now()).total_seconds() <= 2
+    assert results(world.run()) == [Result.ACCEPTED] * 3
+
+
+def test_a_write_held_by_the_fence_leaves_no_trace() -> None:
+    """Its row must not say that something was written."""
+    world = worlds.make(WEB)
+    assert results(world.run(may_start=lambda: False)) == [Result.LEFT]
+    assert (row(world).written_hash, row(world).written_count) == ("", 0)
+
+
+def gone_service(slow: bool = False) -> World:
+    """A world whose only Service went, after its PLS was made."""
+    world = worlds.make(WEB, slow=slow)
+    world.run()
+    world.azure.settle()
+    world.run()
+    world.remove(WEB)
+    world.forget_calls()
+    return world
+
+
+def test_a_pls_is_read_once_more_before_it_goes() -> None:
+    """Between plan and write somebody may have given it to another Service."""
+    world = gone_service()
+    run = world.run()
+    assert results(run) == [Result.ACCEPTED]
+    where = world.calls.index("delete_private_link_service")
+    assert world.calls[where - 1] == "get_private_link_service"
+    with pytest.raises(KeyError):
+        world.azure.document(pls_id("pls-0"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tags": {OWNER_TAG: "shop/other"}},
+        {"guid": "made-anew"},
+        {"frontend": f"{BALANCER}/frontendIPConfigurations/other"},
+    ],
+)
+def test_a_pls_that_changed_meanwhile_is_not_deleted(change: worlds.Json) -> None:
+    """Handed over, made anew, or moved: no longer the one that was planned."""
+    world = gone_service()
+    planned = dry_run(world.engine, world.config)
+    document = world.azure.document(pls_id("pls-0"))
+    document["tags"] = {**document["tags"], **change.get("tags", {})}
+    document["properties"]["resourceGuid"] = change.get("guid", document["properties"]["resourceGuid"])
+    if "frontend" in change:
+        document["properties"]["loadBalancerFrontendIpConfigurations"] = [{"id": change["frontend"]}]
+    world.azure.store(document)
+    run = carry_out(world.engine, planned, lambda: True)
+    assert results(run) == [Result.CHANGED]
+    assert isinstance(run.applied.outcomes[0].error, Stale)
+    assert world.written() == []
+    assert run.come_back is not None
+
+
+def test_a_pls_that_went_meanwhile_is_fine() -> None:
+    """What shall be gone is gone; its row goes with the next look."""
+    world = gone_service()
+    planned = dry_run(world.engine, world.config)
+    world.azure.remove(pls_id("pls-0"))
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.ACCEPTED]
+    assert world.written() == []
+    world.run()
+    assert world.ledger.ownership("prod") == ()
+    assert world.ledger.reservations([pls_id("pls-0")]) == {}
+
+
+def test_connections_go_before_their_pls() -> None:
+    """ARM refuses to delete a PLS that has connections."""
+    world = worlds.make(WEB)
+    world.run()
+    document = world.azure.document(pls_id("pls-0"))
+    document["properties"]["privateEndpointConnections"] = [builders.connection("pls-0")]
+    world.azure.store(document)
+    world.run()
+    world.remove(WEB)
+    world.forget_calls()
+    world.run()
+    assert world.written() == [("delete_connection", "pe-1")]
+    world.run()
+    assert world.written()[1:] == [("delete_private_link_service", "pls-0")]
+
+
+def test_a_connection_that_came_meanwhile_keeps_the_pls() -> None:
+    """ARM refuses; the next plan deletes the connection first."""
+    world = gone_service()
+    planned = dry_run(world.engine, world.config)
+    document = world.azure.document(pls_id("pls-0"))
+    document["properties"]["privateEndpointConnections"] = [builders.connection("pls-0")]
+    world.azure.store(document)
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.BUSY]
+    world.clock.forward(5)
+    assert [o.write.__class__.__name__ for o in world.run().applied.outcomes] == ["DeleteConnection"]
+
+
+def test_a_name_that_another_cluster_reserved_is_given_up() -> None:
+    """Two clusters that plan the same id at once: one writes, the other refuses and leaves no row."""
+    world = worlds.make(WEB)
+    planned = dry_run(world.engine, world.config)
+    theirs = Reservation(pls_id("pls-0"), "dev", "their-uid", "their-frontend")
+    world.ledger.reserve(theirs)
+    run = carry_out(world.engine, planned, lambda: True)
+    assert results(run) == [Result.FAILED]
+    assert world.written() == []
+    assert world.ledger.ownership("prod") == ()
+    assert world.ledger.reservations([pls_id("pls-0")])[arm_ids.key(pls_id("pls-0"))].cluster == "dev"
+    again = world.run()
+    assert again.plan.writes == ()
+    assert reasons(again) == {Reason.NAME_TAKEN}
+
+
+def test_two_clusters_never_write_the_same_name() -> None:
+    """Whoever comes second is refused, whichever it is."""
+    world = worlds.make(clusters=("prod", "dev"), pls_resource_group="shared")
+    world.azure.make_group(builders.SUBSCRIPTION, "shared")
+    lb = builders.network_id("loadBalancers", builders.INTERNAL, "MC_dev")
+    world.add(WEB)
+    theirs = service("theirs", settings={"name": "pls-0"})
+    world.clusters["dev"].put(theirs)
+    world.azure.store({**worlds.balancer([_frontend_in(lb, "theirs")]), "id": lb})
+    plans = [dry_run(world.engine, world.configs[name]) for name in ("prod", "dev")]
+    ended = [results(carry_out(world.engine, plan, lambda: True)) for plan in plans]
+    assert ended == [[Result.ACCEPTED], [Result.FAILED]]
+    assert len(world.written()) == 1
+
+
+def test_a_subnet_is_opened_before_its_first_pls() -> None:
+    """The PUT of a PLS into a closed subnet is refused by ARM."""
+    world = worlds.make(WEB, policy="Enabled", slow=True)
+    world.run()
+    assert world.written() == [("put_subnet", "default")]
+    opening = world.run()
+    assert opening.plan.writes == ()
+    world.azure.settle()
+    world.run()
+    assert world.written() == [("put_subnet", "default"), ("put_private_link_service", "pls-0")]
+
+
+def test_a_subnet_that_changed_meanwhile_is_not_overwritten() -> None:
+    """A full PUT of an old subnet would take somebody's route table away."""
+    world = worlds.make(WEB, policy="Enabled")
+    planned = dry_run(world.engine, world.config)
+    theirs = worlds.subnet("default", "Enabled")
+    theirs["properties"]["routeTable"] = {"id": "theirs"}
+    world.azure.store({**theirs, "etag": 'W/"2"'})
+    run = carry_out(world.engine, planned, lambda: True)
+    assert results(run) == [Result.CHANGED]
+    assert run.come_back is not None
+    assert results(world.run()) == [Result.ACCEPTED]
+    assert world.azure.document(builders.subnet_id("default"))["properties"]["routeTable"] == {"id": "theirs"}
+
+
+def test_a_row_somebody_deleted_is_rebuilt_with_its_reservation() -> None:
+    """Else events about the PLS would find no cluster, and another cluster could take the name."""
+    world = worlds.make(WEB)
+    world.run()
+    world.run()
+    before = row(world)
+    world.ledger.forget_ownership("prod", [before.pls_id])
+    world.forget_calls()
+    world.run()
+    rebuilt = row(world)
+    kept = {"alias", "owner", "frontend_id", "resource_guid", "nat_ips", "state"}
+    assert {k: getattr(rebuilt, k) for k in kept} == {k: getattr(before, k) for k in kept}
+    assert world.ledger.reservations([before.pls_id])[arm_ids.key(before.pls_id)].cluster == "prod"
+    assert world.written() == []
+
+
+def test_a_failing_write_stops_no_other() -> None:
+    """Ten Services must not wait for the eleventh's mistake."""
+    world = worlds.make(*worlds.some(11))
+    world.azure.fail("put_private_link_service", Rejected("bad"), match="pls-7")
+    assert sorted(results(world.run())) == [*[Result.ACCEPTED] * 10, Result.FAILED]
+
+
+def test_progress_is_told_write_by_write() -> None:
+    """A person in front of the command line waits."""
+    world = worlds.make(*worlds.some(3))
+    planned = dry_run(world.engine, world.config)
+    told: list[str] = []
+    carry_out(world.engine, planned, lambda: True, progress=lambda o: told.append(o.write.service))
+    assert sorted(told) == ["shop/web0", "shop/web1", "shop/web2"]
+
+
+@pytest.mark.parametrize("mode", ["plan", "upsert-only"])
+def test_the_mode_bounds_what_is_written(mode: str) -> None:
+    """Nobody gets writes, or deletes, by accident."""
+    world = gone_service()
+    config = replace(world.config, mode="plan" if mode == "plan" else "upsert-only")
+    world.add(service("new", settings={"name": "pls-new"}))
+    world.run(config=config)
+    expected = [] if mode == "plan" else [("put_private_link_service", "pls-new")]
+    assert world.written() == expected
+
+
+def test_a_plan_mode_writes_nothing_into_the_ledger_either() -> None:
+    """A reservation made by a plan would refuse somebody who means it."""
+    world = worlds.make(WEB, mode="plan")
+    world.run()
+    assert not set(worlds.LEDGER_WRITES) & set(world.calls)

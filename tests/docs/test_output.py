@@ -1,0 +1,125 @@
+"""docs/output.md: the JSON shapes and the reason codes are the code's own."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reconciler import planning, wakeups
+from reconciler.bookkeeping import Outcome, Result
+from reconciler.errors import Rejected
+from reconciler.model import Ownership, ServiceRef
+from reconciler.observe import Look, Memory
+from reconciler.plan import Finding, Plan, PutPls, Reason, Severity
+from reconciler.ports import ClusterState, HistoryEntry
+from reconciler.reconcile import Run, report_of
+from reconciler.rendering import finding_json, outcome_json, plan_json
+from reconciler.status import entry_json, status
+from tests import builders
+from tests.docs.pages import blocks, first_column, tables, text_of
+from tests.fakes.ledger import MemoryLedger
+
+PAGE = text_of("docs/output.md")
+TABLES = tables(PAGE)
+
+
+def told(what: str) -> list[str]:
+    """The fields that the page tells of something."""
+    return first_column(TABLES[f"Field of a {what} | Meaning"])
+
+
+def a_plan() -> Plan:
+    """An update of one PLS by its owner."""
+    service = builders.service(settings={"fqdns": "a.example"})
+    return builders.decide(service, links=[builders.pls(builders.frontend(service), service)])
+
+
+def test_plan_write_change_and_finding() -> None:
+    """Every field, and no other."""
+    shape = plan_json(a_plan(), "sync")
+    assert list(shape) == told("plan")
+    assert list(shape["writes"][0]) == told("write")
+    assert list(shape["writes"][0]["changes"][0]) == told("change")
+    assert list(finding_json(Finding(Reason.KEPT, Severity.INFO, ""))) == told("finding")
+
+
+def test_the_example_has_the_shape_of_a_plan() -> None:
+    """What a pipeline's author copies."""
+    example = json.loads(blocks(PAGE, "json")[0].text)
+    assert list(example) == told("plan")
+    assert list(example["writes"][0]) == told("write")
+
+
+def a_run() -> Run:
+    """A run that carried nothing out."""
+    return Run(builders.CONFIG, Look(builders.observe(), Memory(ClusterState("prod"))), a_plan())
+
+
+def test_run() -> None:
+    """Every field, and what a write has besides those of a plan."""
+    assert list(report_of(a_run(), "1", wakeups.PERSON, builders.NOW)) == told("run")
+    (write,) = a_plan().writes
+    refused = outcome_json(Outcome(write, Result.FAILED, Rejected("no", code="X")))
+    assert set(refused) - set(told("write")) == {"result", "error", "code"}
+
+
+def test_results() -> None:
+    """Every word for how a write ended."""
+    assert first_column(TABLES["Result | Meaning"]) == [result.value for result in Result]
+
+
+def test_status_and_history() -> None:
+    """Every field of a cluster, a PLS and a line of history."""
+    ledger = MemoryLedger()
+    (write,) = a_plan().writes
+    assert isinstance(write, PutPls)
+    ledger.put_ownership([Ownership("prod", write.pls_id, write.frontend_id, ServiceRef("shop", "web"))])
+    report: dict[str, Any] = status(ledger, {"prod": builders.CONFIG})
+    (cluster,) = report["clusters"]
+    assert list(cluster) == told("cluster")
+    assert list(cluster["privateLinkServices"][0]) == told("Private Link Service")
+    entry = HistoryEntry("prod", builders.NOW, "write", "Create", "")
+    assert list(entry_json(entry)) == first_column(TABLES["Field of an entry | Meaning"])
+
+
+def test_last_run_leaves_out_what_stands_beside_it() -> None:
+    """As the page says in brackets."""
+    ledger = MemoryLedger()
+    report = report_of(a_run(), "1", wakeups.PERSON, builders.NOW)
+    ledger.write_state(replace(ledger.state("prod"), last_run=report))
+    (cluster,) = status(ledger, {"prod": builders.CONFIG})["clusters"]
+    assert set(report) - set(cluster["lastRun"]) == {"digest", "heldDigest", "held", "findings"}
+
+
+def test_reason_codes() -> None:
+    """Every reason has one row, and every row a reason."""
+    rows = [
+        *TABLES["Reason | Why"],
+        *TABLES["Reason | What to do"],
+        *TABLES["Reason | Severity | Meaning"],
+    ]
+    assert first_column(rows) == [reason.value for reason in Reason]
+
+
+def test_severities() -> None:
+    """A finding has the severity that the page tells, wherever the rules make one."""
+    stated = {row[0]: row[1] for row in TABLES["Reason | Severity | Meaning"]}
+    stated |= dict.fromkeys(first_column(TABLES["Reason | What to do"]), "error")
+    made = {pair for file in Path(planning.__file__).parent.glob("*.py") for pair in _findings(file)}
+    assert len(made) > 15
+    assert made <= {(Reason(reason).name, severity.upper()) for reason, severity in stated.items()}
+
+
+def _findings(file: Path) -> set[tuple[str, str]]:
+    """(reason, severity) of the calls that name both."""
+    pairs = set()
+    for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+        named = [ast.unparse(arg).split(".") for arg in call.args[:2]]
+        if [words[0] for words in named] == ["Reason", "Severity"] and all(
+            len(words) == 2 for words in named
+        ):
+            pairs.add((named[0][1], named[1][1]))
+    return pairs

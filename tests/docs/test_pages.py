@@ -13,6 +13,7 @@ import yaml
 from reconciler.cli.arguments import parser
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, links
 
+README_OPTIONS = set(re.findall(r"--[a-z-]+", (ROOT / "README.md").read_text()))
 pytestmark = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -50,6 +51,8 @@ def test_command_lines_are_accepted(page: Path) -> None:
         if words[:2] == ["python", "-m"]:
             assert words[2] == "reconciler", f"another program's line is not checked here: {line}"
             parser().parse_args(words[3:])
+            # The parser takes beginnings of options, too; a page does not.
+            assert [w for w in words if w.startswith("--") and w not in README_OPTIONS] == [], line
 
 
 def test_no_other_programs_words_are_left_in_a_page(page: Path) -> None:

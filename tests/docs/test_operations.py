@@ -1,0 +1,58 @@
+"""docs/operations.md: what it promises is what happens, and its times are the code's."""
+
+from __future__ import annotations
+
+from reconciler.bookkeeping import BUSY_DELAYS, REFUSED_DELAYS
+from reconciler.model import CLUSTER_TAG
+from reconciler.plan import Plan, Reason
+from reconciler.planning.guards import REPEAT_DELAYS
+from tests import builders
+from tests.docs.pages import tables, text_of
+
+OWN_PREFIX = "example.com/azure-pls-"
+TIMES = {row[0]: row[1] for row in tables(text_of("docs/operations.md"))["What happened | Next try"]}
+
+
+def words(delays: tuple[int, ...]) -> str:
+    """Delays in seconds as the page writes them."""
+    said = ["hourly" if d == 3600 else f"{d // 60} min" if d >= 60 else f"{d} s" for d in delays]
+    return ", ".join(said).replace(", hourly", ", then hourly")
+
+
+def test_times_of_back_off() -> None:
+    """A delay that was changed is changed on the page."""
+    assert TIMES["ARM was busy (409, 429 for one resource)"].startswith(words(BUSY_DELAYS))
+    assert TIMES["ARM refused a write"].startswith(words(REFUSED_DELAYS))
+    assert TIMES["somebody changes a PLS back"].startswith(words(REPEAT_DELAYS))
+
+
+def after_the_move(standard: bool, own: bool) -> Plan:
+    """A PLS that the in-tree controller made; the cluster has a prefix of its own by now."""
+    settings = {"fqdns": "a.example"}
+    annotations = {OWN_PREFIX + k: v for k, v in {"create": "true", **settings}.items()} if own else {}
+    service = builders.service(asks=standard, settings=settings if standard else {}, annotations=annotations)
+    link = builders.pls(builders.frontend(service), service, fqdns=["a.example"])
+    config = builders.configured(pls_prefix=OWN_PREFIX, in_tree="absent")
+    return builders.decide(service, links=[link], cluster=config)
+
+
+def test_another_prefix_moves_a_cluster_without_a_write() -> None:
+    """Both sets of annotations, then the own one: id, alias and connections stay."""
+    assert after_the_move(standard=True, own=True).empty
+    assert after_the_move(standard=False, own=True).empty
+
+
+def test_a_prefix_that_came_too_early_does_no_harm() -> None:
+    """The prefix is set before the annotations are there: the PLS is kept."""
+    early = after_the_move(standard=True, own=False)
+    assert early.empty
+    assert builders.reasons(early) == [Reason.KEPT]
+
+
+def test_a_foreign_pls_is_handed_over_by_its_tags() -> None:
+    """Without the tags it is refused, with them it is followed."""
+    service = builders.service()
+    foreign = builders.pls(builders.frontend(service), None, tags={CLUSTER_TAG: None})
+    assert builders.reasons(builders.decide(service, links=[foreign])) == [Reason.FOREIGN_PLS]
+    tagged = builders.pls(builders.frontend(service), service, fqdns=["else.example"])
+    assert builders.put_of(builders.decide(service, links=[tagged])).reason is Reason.UPDATE

@@ -234,6 +234,6 @@ def _number(params: Params, name: str, default: int, maximum: int) -> int:
     value = params.get(name, "").strip()
     if not value:
         return default
-    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= maximum):
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= maximum):
         raise BadRequest(400, "BadParameter", f"{name} must be a number from 1 to {maximum}")
     return int(value)

@@ -49,7 +49,7 @@ def _environment(options: Namespace) -> Mapping[str, str]:
 
 def _chosen(options: Namespace, configs: Mapping[str, ClusterConfig]) -> list[ClusterConfig]:
     """The clusters that are asked for. Raises SettingsError for a name that is not configured."""
-    names = options.cluster or sorted(configs)
+    names = list(dict.fromkeys(options.cluster or sorted(configs)))
     if unknown := [name for name in names if name not in configs]:
         raise SettingsError(
             f"--cluster: {', '.join(unknown)} is not configured; configured: {', '.join(sorted(configs))}"

@@ -15,7 +15,7 @@ from reconciler import wakeups, wiring
 from reconciler.api import RELEASE_FOR
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.cli import codes
-from reconciler.errors import OutsideError, RetryLater, SettingsError
+from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.plan import Reason
 from reconciler.ports import ClusterState, Lease, WakeUp
@@ -93,10 +93,10 @@ class Rounds:
         return self.worker.engine.clock.now()
 
     def _permit(self) -> None:
-        """What the person allows: another identity, a held list. Raises SettingsError where paused."""
+        """What the person allows: another identity, a held list. Raises Rejected where paused."""
         state = self.worker.ledger.state(self.config.name)
         if state.paused:
-            raise SettingsError(f"cluster {self.config.name} is paused; resume it first (POST /api/resume)")
+            raise Rejected("it is paused; resume it first (POST /api/resume)", code="Paused")
         if uid := self.options.accept_identity:
             self._decide(lambda s: replace(s, identity=uid, offered=""), f"the identity {uid} was accepted")
         if digest := self.options.force:
@@ -167,12 +167,18 @@ class Rounds:
     def _code(self, run: Run) -> int:
         if self.failed or not run.look.complete:
             return codes.ERROR
-        if run.plan.held or (self.config.mode == "plan" and run.plan.writes):
+        if run.plan.held or run.plan.after or (self.config.mode == "plan" and run.plan.writes):
+            return codes.WRITES
+        if any(outcome.result is not Result.ACCEPTED for outcome in run.applied.outcomes):
             return codes.WRITES
         return codes.FINDINGS if run.plan.findings else codes.DONE
 
 
 def settled(run: Run) -> bool:
     """Nothing to write and nothing in transit. What waits for a person or the in-tree controller counts."""
-    waiting = any(finding.reason is Reason.WAITING for finding in run.plan.findings)
+    refused = {f.pls_id for f in run.plan.findings if f.reason in (Reason.REJECTED, Reason.MOVE_NOT_POSSIBLE)}
+    waiting = any(
+        f.reason is Reason.WAITING or (f.reason is Reason.BACK_OFF and f.pls_id not in refused)
+        for f in run.plan.findings
+    )
     return not run.plan.writes and not run.plan.after and not waiting

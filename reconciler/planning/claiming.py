@@ -59,6 +59,8 @@ def _claim(
     pls_id = needs.wished_id(draft.observed.cluster, frontend, wish)
     goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
     row = world.rows.get(arm_ids.key(pls_id))
+    if _elsewhere(draft, world, elect, frontend, pls_id):
+        return
     if taken := _taken(draft, world, elect, frontend, pls_id):
         _refuse(draft, elect, frontend, pls_id, taken)
         return
@@ -83,6 +85,32 @@ def _claim(
         _move(draft, elect, goal, seen, row)
     elif not guards.backed_off(draft, guards.target_of(goal), row, (), elect.service.key):
         puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
+
+
+def _elsewhere(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> bool:
+    """Whether the elect has this PLS on another of its frontends, to stay there.
+
+    A Service on two frontends of one kind, as while it moves between load balancers, has one PLS: that
+    moves once. Back and forth would be two contents in turn, which no guard against repeats can see.
+    """
+    key, here = arm_ids.key(pls_id), f"left:{arm_ids.key(frontend.id)}"
+    seen = world.by_id.get(key)
+    both = bool(seen and world.tenants.get(arm_ids.key(seen.frontend_id)) and _may_move(world, elect, seen))
+    if draft.wished.get(key) != elect.service.key and not (both and here in draft.observed.sightings):
+        if both and seen:
+            draft.seen_since(f"left:{arm_ids.key(seen.frontend_id)}")
+        return False
+    draft.seen_since(here)
+    draft.find(
+        Reason.KEPT,
+        Severity.INFO,
+        f"Frontend {frontend.name} on {arm_ids.last_name(frontend.load_balancer_id)} gets no Private Link "
+        f"Service: {pls_id} of Service {elect.service.key} is on another frontend of that Service.",
+        service=elect.service.key,
+        frontend_id=frontend.id,
+        pls_id=pls_id,
+    )
+    return True
 
 
 def _refuse(draft: Draft, elect: Tenant, frontend: Frontend, pls_id: str, taken: str) -> None:

@@ -422,3 +422,33 @@ def test_without_a_ledger_nothing_is_left_to_the_in_tree_controller() -> None:
 def test_the_plan_of_now_is_the_plan_of_any_clock() -> None:
     """Time is an argument: the same look at another time gives the same writes."""
     assert decide(service(), now=NOW).writes == decide(service(), now=after(days=400)).writes
+
+
+# A Service on two frontends of one kind
+
+
+def test_two_frontends_of_one_service_get_one_pls_that_does_not_wander() -> None:
+    """Created on the first; the second neither takes it over in the next run nor is called a conflict."""
+    web = service()
+    fronts = [frontend(web), frontend(web, lb="second-internal")]
+    first = decide(web, frontends=fronts)
+    assert put_of(first).frontend_id == fronts[0].id
+    assert found(first, Reason.KEPT).frontend_id == fronts[1].id
+    second = decide(web, frontends=fronts, links=[pls(fronts[0], web)], sightings=first.sightings)
+    assert (second.writes, reasons(second)) == ((), [Reason.KEPT])
+
+
+def test_a_pls_moves_to_the_second_frontend_once_and_not_back() -> None:
+    """As while a Service moves between load balancers: its old frontend cannot go while it has the PLS."""
+    web = service()
+    old, new = frontend(web, lb="second-internal"), frontend(web)
+    there = pls(old, web)
+    first = decide(web, frontends=[old, new], links=[there])
+    assert (put_of(first).reason, put_of(first).frontend_id) == (Reason.MOVE, new.id)
+    moved = pls(new, web)
+    then = decide(web, frontends=[old, new], links=[moved], sightings=first.sightings)
+    assert then.writes == ()
+    again = decide(web, frontends=[old, new], links=[moved], sightings=then.sightings)
+    assert again.writes == ()
+    only_old = decide(web, frontends=[old], links=[moved], sightings=again.sightings)
+    assert put_of(only_old).frontend_id == old.id

@@ -124,8 +124,14 @@ def _write_lines(write: Write, suffix: str = "") -> Iterator[str]:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "(none)"
-    return "(none)" if value is None or value == "" else str(value)
+        return ", ".join(map(_text, value)) or "(none)"
+    return "(none)" if value is None or value == "" else _text(value)
+
+
+def _text(value: Any) -> str:
+    """On one line, and without what a terminal would act on: values come from annotations."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
 
 
 def outcome_text(outcome: Outcome) -> str:

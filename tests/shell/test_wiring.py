@@ -1,0 +1,120 @@
+"""The composition root: what is made once, what is tried again, and what is said where it cannot be."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler import settings, wiring
+from reconciler.adapters.tables import TableLedger
+from reconciler.errors import RetryLater, SettingsError
+from reconciler.model import ApiAccess
+from reconciler.wiring import App, Clusters, Lazy
+from sandbox.storage import Storage
+from tests import builders
+from tests.shell import world as worlds
+from tests.shell.world import Clock
+
+CLUSTERS = """[{"name": "prod", "mode": "sync", "access": {"kubeconfig": "{apiVersion: v1}"},
+  "subscription": "00000000-0000-0000-0000-000000000001", "location": "eastus",
+  "loadBalancerResourceGroup": "MC_prod", "vnet": {"resourceGroup": "MC_prod", "name": "v"},
+  "defaultSubnet": "default"}]"""
+
+
+def an_app() -> App:
+    """A whole app, in memory."""
+    world = worlds.make()
+    return App(world.worker, world.api)
+
+
+def test_the_app_is_made_once() -> None:
+    """Each invocation would open connections and create tables anew."""
+    made: list[App] = []
+
+    def make() -> App:
+        made.append(an_app())
+        return made[-1]
+
+    lazy = Lazy(make)
+    assert lazy() is lazy()
+    assert len(made) == 1
+
+
+def test_an_app_that_could_not_be_made_is_tried_again() -> None:
+    """Storage was down at the cold start; the instance must not stay broken for that."""
+    failures = [RetryLater("storage is down"), SettingsError("CLUSTERS: is not set")]
+
+    def make() -> App:
+        if failures:
+            raise failures.pop(0)
+        return an_app()
+
+    lazy = Lazy(make)
+    with pytest.raises(RetryLater):
+        lazy()
+    with pytest.raises(SettingsError):
+        lazy()
+    assert isinstance(lazy(), App)
+
+
+def test_connections_to_a_cluster_are_kept_for_a_while() -> None:
+    """A client costs a TLS handshake; a kubeconfig replaced on disk must get into force."""
+    clock = Clock()
+    clusters = Clusters(5, clock.now)
+    prod = builders.configured(access=ApiAccess(server="https://127.0.0.1:1"))
+    same_place = replace(prod, name="twin")
+    other = builders.configured(access=ApiAccess(server="https://127.0.0.1:2"))
+    first = clusters(prod)
+    assert clusters(same_place) is first
+    assert clusters(other) is not first
+    clock.time += timedelta(seconds=wiring.REOPEN_SECONDS)
+    assert clusters(prod) is first
+    clock.forward(1)
+    assert clusters(prod) is not first
+
+
+def test_ids_differ() -> None:
+    """Two holders of one id would both believe that the lease is theirs."""
+    assert len({wiring.new_id() for _ in range(1000)}) == 1000
+
+
+def test_without_storage_there_is_a_plan_but_no_app() -> None:
+    """And the message names the setting."""
+    loaded = settings.load({"CLUSTERS": CLUSTERS})
+    assert wiring.planning_engine(loaded).ledger is None
+    for make in (wiring.app, wiring.ledger):
+        with pytest.raises(SettingsError, match="AzureWebJobsStorage: is not set"):
+            make(loaded)
+
+
+def test_settings_reach_the_engine() -> None:
+    """A limit that is set and not passed on is worse than none."""
+    environ = {
+        "CLUSTERS": CLUSTERS,
+        "MAX_WRITES": "7",
+        "MAX_WRITES_PER_NETWORK": "3",
+        "GRACE_SECONDS": "11",
+        "SUBNET_POLICY": "report",
+    }
+    engine = wiring.planning_engine(settings.load(environ))
+    assert (engine.gate.total, engine.gate.per_network) == (7, 3)
+    assert (engine.limits.grace_seconds, engine.limits.subnet_policy) == (11, "report")
+    assert engine.clock.now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.azurite
+def test_the_app_makes_its_tables_and_queue(azurite: Storage) -> None:
+    """On a fresh storage account the first message must not fail."""
+    environ = {
+        "CLUSTERS": CLUSTERS,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "RECONCILE_QUEUE": "wiring-test",
+        "LEASE_SECONDS": "90",
+    }
+    made = wiring.app(settings.load(environ))
+    assert isinstance(made.worker.ledger, TableLedger)
+    assert made.worker.lease_seconds == 90
+    assert list(made.worker.configs()) == ["prod"]
+    assert made.api.resync({}).body == {"queued": ["prod"], "paused": []}
+    assert made.api.health().status == 200
+    assert wiring.app(settings.load(environ)).api.health().status == 200

@@ -25,7 +25,19 @@ def uid_prefix(uid: str) -> str:
 
 def prefixes_on(frontend: Frontend) -> frozenset[str]:
     """The UID forms that a frontend's own name and the names of its rules begin with."""
-    names = (frontend.name, *frontend.rule_names)
+    return _prefixes((frontend.name, *frontend.rule_names))
+
+
+def standing_on(frontend: Frontend) -> frozenset[str]:
+    """The UID forms of those that a frontend serves now, by its rules.
+
+    Its own name is that of whoever came first, who may have left it to sharers long ago and be forgotten;
+    it counts only where there are no rules.
+    """
+    return _prefixes(frontend.rule_names) or _prefixes((frontend.name,))
+
+
+def _prefixes(names: Iterable[str]) -> frozenset[str]:
     found = (_UID_PREFIX.match(name.lower()) for name in names)
     return frozenset(match.group() for match in found if match)
 

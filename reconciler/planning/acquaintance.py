@@ -18,7 +18,7 @@ from reconciler.model import (
     Sharing,
     Unknown,
 )
-from reconciler.tenancy import prefixes_on, uid_prefix
+from reconciler.tenancy import standing_on, uid_prefix
 
 
 class Acquaintance:
@@ -41,7 +41,7 @@ class Acquaintance:
 
     def tenants(self, pls: PrivateLinkService, frontend: Frontend | None) -> frozenset[ServiceRef] | None:
         """Everybody who is or was a tenant; None where the frontend's rules name somebody unknown."""
-        prefixes = prefixes_on(frontend) if frontend else frozenset()
+        prefixes = standing_on(frontend) if frontend else frozenset()
         refs = {*self._remembered(pls), *(self._by_prefix[p] for p in prefixes if p in self._by_prefix)}
         refs = self._with_uids(refs)
         if prefixes - {uid_prefix(r.uid) for r in refs if r.uid}:

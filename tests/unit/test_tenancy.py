@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from reconciler import arm_ids
 from reconciler.claims import LB_IPV4, PIP_NAME
 from reconciler.model import Frontend, PublicIp, Service
-from reconciler.tenancy import by_frontend, needs_public_ips, prefixes_on, uid_prefix
+from reconciler.tenancy import by_frontend, needs_public_ips, prefixes_on, standing_on, uid_prefix
 from tests.builders import EXTERNAL, after, frontend, load_balancers, network_id, service
 
 ADDRESS = {LB_IPV4: "10.0.0.9"}
@@ -60,6 +61,14 @@ def test_the_rules_of_a_frontend_tell_whose_it_is() -> None:
     """Whatever else is called like a rule."""
     web = service(uid=UID)
     assert prefixes_on(frontend(web, name="shared")) == frozenset({PREFIX})
+
+
+def test_a_first_service_that_left_stands_no_longer_on_its_frontend() -> None:
+    """The frontend keeps its name; only without any rule is that all there is to go by."""
+    first, sharer = service(uid=UID), service("sharer")
+    left = frontend(sharer, name=PREFIX)
+    assert standing_on(left) == frozenset({uid_prefix(sharer.uid)})
+    assert standing_on(replace(left, rule_names=())) == frozenset({uid_prefix(first.uid)})
 
 
 def test_the_kind_must_fit_what_the_service_asks_for() -> None:

@@ -112,10 +112,10 @@ class Api:
         done = self.worker.handle(WakeUp(config.name, wakeups.PERSON), now)
         if done.run is None:
             return Reply(202, {"queued": [], "message": done.sentence})
-        return Reply(200, {"message": done.sentence, "run": self._report(done.run)})
+        return Reply(200, {"message": done.sentence, "run": self._report(done.run, done.run_id)})
 
-    def _report(self, run: Run) -> dict[str, Any]:
-        return report_of(run, "", wakeups.PERSON, self.worker.engine.clock.now())
+    def _report(self, run: Run, run_id: str) -> dict[str, Any]:
+        return report_of(run, run_id, wakeups.PERSON, self.worker.engine.clock.now())
 
     def release(self, params: Params) -> Reply:
         """``cluster`` and ``digest`` (what the brake held back) or ``identity`` (the cluster that answers)."""

@@ -72,7 +72,9 @@ def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
     except ValueError as error:
         worker.poison("", f"{error}: {_text(body)}")
         return Done(f"a message was set aside: {error}")
-    return worker.handle(wake_up, inserted)
+    done = worker.handle(wake_up, inserted)
+    log.info("%s (%s)", done.sentence, wake_up.reason)
+    return done
 
 
 def on_poison(worker: Worker, body: bytes | str, queue: str) -> None:

@@ -197,7 +197,8 @@ class Plan:
     ``writes`` are carried out now, ``after`` in a later run (the delete of a PLS whose connections go
     first), ``held`` only once a person releases ``held_digest``. ``ownership``, ``sharing`` and
     ``sightings`` are the rows as they shall be, ``forget`` the ids whose rows go. ``come_back`` is when
-    the next look is due at the latest, None where only the timer needs to look.
+    the next look is due at the latest, None where only the timer needs to look. ``unread`` says that the
+    cluster is left untouched because a view on which all rests could not be read.
     """
 
     cluster: str
@@ -210,6 +211,7 @@ class Plan:
     forget: tuple[str, ...] = ()
     sightings: Mapping[str, datetime] = field(default_factory=dict)
     come_back: datetime | None = None
+    unread: bool = False
 
     @property
     def empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from reconciler import bookkeeping, planning
 from reconciler.apply import Applied, Progress, Writer
-from reconciler.bookkeeping import Outcome
+from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits
@@ -20,6 +21,7 @@ from reconciler.planning.world import known
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
 
+log = logging.getLogger("reconciler")
 MAX_PLANS = 8
 PARTIAL_RETRY = timedelta(seconds=30)
 
@@ -118,6 +120,9 @@ def record(ledger: Ledger, run: Run, run_id: str, reason: str, finished: datetim
     entries = _history(run, run_id, finished)
     if entries:
         ledger.add_history(entries)
+    for entry in entries:
+        bad = entry.result in (Severity.ERROR, Result.FAILED)
+        log.log(logging.WARNING if bad else logging.INFO, "%s: %s", entry.reason, entry.sentence)
     report = report_of(run, run_id, reason, finished)
     update_state(ledger, run.config.name, lambda state: _after(state, run, report))
 

@@ -1,6 +1,6 @@
 """Plans and runs as text and as JSON. The JSON's shape is an interface: ``VERSION`` counts it.
 
-A plan: ``version``, ``cluster``, ``mode``, ``digest``, ``heldDigest``, ``empty``, ``writes``, ``after``,
+A plan: ``version``, ``cluster``, ``mode``, ``digest``, ``heldDigest``, ``empty``, ``unread``, ``writes``, ``after``,
 ``held`` (each a list of writes) and ``findings``. A write: ``verb`` (create, update, delete,
 delete-connection, disable-subnet-policy), ``target`` (ARM id), ``service`` (``namespace/name``),
 ``frontend`` (ARM id), ``reason``, ``sentence``, ``changes`` (``property``, ``before``, ``after``). A
@@ -73,6 +73,7 @@ def plan_json(plan: Plan, mode: Mode) -> dict[str, Any]:
         "digest": plan.digest,
         "heldDigest": plan.held_digest,
         "empty": plan.empty,
+        "unread": plan.unread,
         "writes": [write_json(w) for w in plan.writes],
         "after": [write_json(w) for w in plan.after],
         "held": [write_json(w) for w in plan.held],
@@ -100,6 +101,8 @@ def _plan_lines(plan: Plan, mode: Mode) -> Iterator[str]:
 
 
 def _headline(plan: Plan) -> str:
+    if plan.unread:
+        return "left untouched, because it could not be read"
     if plan.empty and not plan.findings:
         return "nothing to write"
     parts = [_count(len(plan.writes), "write") if plan.writes else "nothing to write"]

@@ -25,6 +25,7 @@ class Done:
 
     sentence: str
     run: Run | None = None
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,18 @@ class Worker:
 
     def run(self, config: ClusterConfig, reason: str, taken: Lease, work: Work) -> Done:
         """Do the work under the lease, write down what came of it, release."""
-        clock = self.engine.clock
+        clock, run_id = self.engine.clock, self.new_id()
         try:
             run = work(
                 lambda: wakeups.may_write(taken, clock.now()),
                 lambda: self._send(wakeups.guard(taken), clock.now()),
             )
-            record(self.ledger, run, self.new_id(), reason, clock.now())
+            record(self.ledger, run, run_id, reason, clock.now())
         except BaseException:
             self._give_up(taken)
             raise
         self._release(taken, self._ended(run, taken))
-        return Done(_sentence(run), run)
+        return Done(_sentence(run), run, run_id)
 
     def _ended(self, run: Run, taken: Lease) -> Ended:
         now = self.engine.clock.now()

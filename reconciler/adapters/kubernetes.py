@@ -255,6 +255,8 @@ def _configure(configuration: Any, access: ApiAccess) -> None:
     context = access.context or None
     if access.kubeconfig:
         path = str(Path(access.kubeconfig).expanduser())
+        if not Path(path).is_file():
+            raise _unusable(f"there is no kubeconfig {path}")
         config.load_kube_config(path, context, configuration, persist_config=False)
     elif access.kubeconfig_content:
         content = yaml.safe_load(access.kubeconfig_content)

@@ -6,6 +6,7 @@ Exit codes: 0 nothing to write (plan) or all done (apply); 1 an error, an unread
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from argparse import Namespace
@@ -26,6 +27,8 @@ COMMANDS = {"plan": plan, "apply": apply, "status": show_status}
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
     options = parser().parse_args(arguments)
+    # The identity library warns at length about each way to sign in that is not set up; we say it once.
+    logging.getLogger("azure").setLevel(logging.ERROR)
     try:
         loaded = settings.load(_environment(options))
         return COMMANDS[options.command](options, loaded, _chosen(options, wiring.configs_of(loaded)()))

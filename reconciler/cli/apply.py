@@ -93,18 +93,24 @@ class Rounds:
         return self.worker.engine.clock.now()
 
     def _permit(self) -> None:
-        """What the person allows: another identity, a held list. Raises Rejected where paused."""
+        """What the person allows: another identity. Raises Rejected for one not offered, or where paused."""
         state = self.worker.ledger.state(self.config.name)
         if state.paused:
             raise Rejected("it is paused; resume it first (POST /api/resume)", code="Paused")
         if uid := self.options.accept_identity:
+            if uid != state.offered:
+                offered = state.offered or "no other identity"
+                raise Rejected(f"it offers {offered}, not {uid[:80]}", code="OtherIdentity")
             self._decide(lambda s: replace(s, identity=uid, offered=""), f"the identity {uid} was accepted")
-        if digest := self.options.force:
-            until = self._now() + RELEASE_FOR
-            self._decide(
-                lambda s: replace(s, released=digest, released_until=until),
-                f"the held deletes {digest} were released",
-            )
+
+    def _release(self, digest: str) -> Run:
+        """Let go what is held, and plan anew."""
+        until = self._now() + RELEASE_FOR
+        self._decide(
+            lambda s: replace(s, released=digest, released_until=until),
+            f"the held deletes {digest} were released",
+        )
+        return dry_run(self.worker.engine, self.config)
 
     def _decide(self, change: Callable[[ClusterState], ClusterState], sentence: str) -> None:
         decide(self.worker.ledger, self.config.name, self._now(), change, sentence)
@@ -113,7 +119,7 @@ class Rounds:
         taken = self._lease(deadline)
         done = self.worker.run(self.config, wakeups.PERSON, taken, lambda *fence: self._work(first, *fence))
         assert done.run is not None  # a run that was begun ends with one, or raises
-        self._remember(done.run, first)
+        self._remember(done, done.run, first)
         return done.run
 
     def _lease(self, deadline: datetime) -> Lease:
@@ -138,6 +144,8 @@ class Rounds:
         if first and self._differs(run):
             self.unexpected = True
             return run
+        if first and self.options.force:
+            run = self._release(self.options.force)
         return carry_out(self.worker.engine, run, may_start, before, self._progress)
 
     def _differs(self, run: Run) -> bool:
@@ -147,8 +155,11 @@ class Rounds:
                 f"{self.config.name}: expected {expected}, the plan is {run.plan.digest}; nothing is written"
             )
             return True
-        if self.options.force and run.plan.held:
-            self.talk(f"{self.config.name}: held back is {run.plan.held_digest}, not {self.options.force}")
+        if self.options.force and self.options.force != run.plan.held_digest:
+            held = run.plan.held_digest or "nothing"
+            self.talk(
+                f"{self.config.name}: held back is {held}, not {self.options.force}; nothing is written"
+            )
             return True
         return False
 
@@ -156,8 +167,8 @@ class Rounds:
         self.failed = self.failed or outcome.result is Result.FAILED
         self.talk(outcome_text(outcome))
 
-    def _remember(self, run: Run, first: bool) -> None:
-        report = report_of(run, "", wakeups.PERSON, self._now())
+    def _remember(self, done: Done, run: Run, first: bool) -> None:
+        report = report_of(run, done.run_id, wakeups.PERSON, self._now())
         if first or self.report is None:
             self.report = {"plan": plan_json(run.plan, self.config.mode), **report}
         else:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, NoReturn
+
+from reconciler.cli.codes import ERROR
 
 EXIT_CODES = """exit codes:
   0  plan: nothing to write; apply: all done
@@ -13,15 +17,27 @@ EXIT_CODES = """exit codes:
 """
 
 
+class Parser(ArgumentParser):
+    """Options in full only; a wrong command line is an error (1), not "there are writes" (2)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how it goes, and end."""
+        self.print_usage(sys.stderr)
+        self.exit(ERROR, f"{self.prog}: error: {message}\n")
+
+
 def parser() -> ArgumentParser:
     """``plan``, ``apply`` and ``status`` with what they have in common."""
-    common = ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="the clusters, JSON or YAML (default: CLUSTERS)")
     common.add_argument(
         "--cluster", metavar="NAME", action="append", help="only this cluster; may be given several times"
     )
     common.add_argument("--output", choices=("text", "json"), default="text")
-    top = ArgumentParser(
+    top = Parser(
         prog="python -m reconciler",
         description="Keeps Azure Private Link Services in line with the annotations of Kubernetes Services.",
         epilog=EXIT_CODES,
@@ -29,7 +45,7 @@ def parser() -> ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True)
 
-    def command(name: str, text: str) -> ArgumentParser:
+    def command(name: str, text: str) -> Parser:
         return commands.add_parser(
             name,
             parents=[common],

@@ -20,6 +20,7 @@ from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
 from reconciler.planning.world import World
 from reconciler.tenancy import seniority
 
+BASIC = "basic"  # the load balancer SKU that Private Link does not support
 BEYOND = Unknown(
     f"the role cannot list the subscription, and only {needs.MAX_GROUPS} resource groups are looked into"
 )
@@ -56,6 +57,9 @@ def _claim(
     elect: Tenant,
     wish: Wish,
 ) -> None:
+    if load_balancer.sku.lower() == BASIC:
+        _refuse_basic(draft, load_balancer, frontend, elect)
+        return
     pls_id = needs.wished_id(draft.observed.cluster, frontend, wish)
     goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
     row = world.rows.get(arm_ids.key(pls_id))
@@ -111,6 +115,17 @@ def _elsewhere(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pl
         pls_id=pls_id,
     )
     return True
+
+
+def _refuse_basic(draft: Draft, load_balancer: LoadBalancer, frontend: Frontend, elect: Tenant) -> None:
+    draft.find(
+        Reason.NOT_ELIGIBLE,
+        Severity.ERROR,
+        f"Service {elect.service.key} gets no Private Link Service: load balancer {load_balancer.name} has the "
+        "SKU Basic, and Private Link needs Standard.",
+        service=elect.service.key,
+        frontend_id=frontend.id,
+    )
 
 
 def _refuse(draft: Draft, elect: Tenant, frontend: Frontend, pls_id: str, taken: str) -> None:

@@ -109,6 +109,7 @@ class Draft:
             ownership=self.observed.ownership,
             sharing=self.observed.sharing,
             sightings=self.observed.sightings,
+            unread=True,
         )
 
     def _report_deletes(self) -> None:

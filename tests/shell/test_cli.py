@@ -40,6 +40,7 @@ PLAN_KEYS = {
     "digest",
     "heldDigest",
     "empty",
+    "unread",
     "writes",
     "after",
     "held",
@@ -292,7 +293,13 @@ def test_the_brake_is_released_for_exactly_the_list_shown(terminal: Terminal) ->
     held = terminal.json("plan")[1]["plans"][0]["heldDigest"]
     assert terminal("apply", "--force", held)[0] == 0
     assert len(world.written()) == 4
-    assert [e.kind for e in world.ledger.history("prod", 50)].count("person") == 2
+    assert [e.kind for e in world.ledger.history("prod", 50)].count("person") == 1
+
+
+def test_an_identity_that_nobody_offers_is_not_accepted(terminal: Terminal) -> None:
+    """A slip of the keyboard would lock the cluster out."""
+    assert terminal("apply", "--accept-identity", "abc")[0] == 1
+    assert terminal.world.ledger.state("prod").identity != "abc"
 
 
 def test_another_identity_is_accepted_on_request(terminal: Terminal) -> None:
@@ -404,13 +411,11 @@ def test_what_needs_the_ledger_says_so(
 
 
 @pytest.mark.parametrize("words", [[], ["destroy"], ["plan", "--output", "xml"], ["plan", "--expect", "x"]])
-def test_wrong_usage_ends_with_2_of_argparse_and_help(
-    words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As every command line does."""
+def test_wrong_usage_ends_with_1_and_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipeline must not take it for a plan with writes, which is 2."""
     with pytest.raises(SystemExit) as ended:
         main(words)
-    assert ended.value.code == 2
+    assert ended.value.code == 1
     assert "usage:" in capsys.readouterr().err
 
 

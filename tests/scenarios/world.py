@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
-from sandbox.demo_world import PREFIX, DemoWorld
+from sandbox.demo_world import NETWORK, PREFIX, DemoWorld
 from sandbox.up import Sandbox
 from sandbox.up_client import PERSON, Reply
 
@@ -36,6 +38,7 @@ class LinkWrite:
     method: str
     name: str
     body: Json | None
+    time: float
 
 
 class World(DemoWorld):
@@ -45,8 +48,33 @@ class World(DemoWorld):
         super().__init__(sandbox)
         clusters = sandbox.endpoints["clusters"]
         self.groups = {name: str(known["nodeResourceGroup"]) for name, known in clusters.items()}
+        self.touched: list[float] = []
+
+    def touch(self) -> None:
+        """Note that a person changes something now."""
+        self.touched.append(time.time())
 
     # Services and their Private Link Services
+
+    def services(self, cluster: str) -> list[Json]:
+        """The Services of type LoadBalancer in the namespace default."""
+        reply = self.sandbox.cluster(cluster, "GET", "/api/v1/namespaces/default/services")
+        return [s for s in self.expect(reply, 200)["items"] if s["spec"]["type"] == "LoadBalancer"]
+
+    def apply_service(self, cluster: str, name: str, annotations: dict[str, str], port: int = 80) -> None:
+        """Create a Service of type LoadBalancer with these `azure-…` annotations."""
+        self.touch()
+        super().apply_service(cluster, name, annotations, port)
+
+    def annotate(self, cluster: str, name: str, annotations: Mapping[str, str | None]) -> None:
+        """Change annotations; None takes one away."""
+        self.touch()
+        super().annotate(cluster, name, dict(annotations))  # type: ignore[arg-type]
+
+    def delete_service(self, cluster: str, name: str) -> None:
+        """Delete a Service; its finalizer keeps it until the load balancer is clean."""
+        self.touch()
+        super().delete_service(cluster, name)
 
     def make(self, cluster: str, name: str, /, port: int = 80, **settings: str) -> str:
         """An internal Service that asks for the Private Link Service NAME; keywords are `pls_…` settings.
@@ -72,6 +100,14 @@ class World(DemoWorld):
         """Wait until a PLS is no longer there."""
         self.wait(f"{pls_id} is gone", lambda: self.pls(pls_id) is None, lambda: self.pls(pls_id))
 
+    def wait_until_gone(self, cluster: str, name: str) -> None:
+        """Wait until a Service is no longer there; what the product says if it stays."""
+
+        def instead() -> Json:
+            return {"plan": self.plan(cluster), "status": self.status(cluster), "history": self.history()[:5]}
+
+        self.wait(f"Service {name} is gone", lambda: self.service(cluster, name) is None, instead)
+
     def remove(self, cluster: str, *names: str) -> None:
         """Delete Services and wait until they are gone, their frontends and PLSs with them."""
         for name in names:
@@ -87,15 +123,49 @@ class World(DemoWorld):
 
     def edit_by_hand(self, pls_id: str, change: Callable[[Json], None]) -> None:
         """A person reads the PLS, changes something, and writes it back."""
+        self.touch()
         pls = self.expect(self.sandbox.arm("GET", pls_id), 200)
         change(pls)
         self.expect(self.sandbox.arm("PUT", pls_id, pls), 200, 201)
 
     def tag_by_hand(self, pls_id: str, tags: dict[str, str]) -> None:
         """What `az tag update --operation merge` sends."""
+        self.touch()
         path = f"{pls_id}/providers/Microsoft.Resources/tags/default?api-version=2021-04-01"
         body = {"operation": "Merge", "properties": {"tags": tags}}
         self.expect(self.sandbox.arm("PATCH", path, body), 200)
+
+    def connect(self, pls_id: str, name: str) -> str:
+        """A private endpoint in another network that asks for the PLS; returns its id."""
+        network = f"{self.group('myOtherResourceGroup')}/{NETWORK}"
+        link = {"name": "link", "properties": {"privateLinkServiceId": pls_id}}
+        subnet = {"id": f"{network}/virtualNetworks/myOtherVNET/subnets/pe-subnet"}
+        properties = {"subnet": subnet, "privateLinkServiceConnections": [link]}
+        endpoint = f"{network}/privateEndpoints/{name}"
+        body = {"location": "eastus", "properties": properties}
+        self.expect(self.sandbox.arm("PUT", endpoint, body), 200, 201)
+        return endpoint
+
+    def nudge(self, cluster: str, *names: str) -> None:
+        """Make the cloud provider look at Services again, and wait until it has."""
+        before = {name: self._syncs(cluster, name) for name in names}
+        for name in names:
+            self.annotate(cluster, name, {"scenario-nudge": uuid.uuid4().hex})
+        for name in names:
+            self.wait(
+                f"the provider looked at {name} again",
+                lambda name=name: self._syncs(cluster, name) > before[name],  # type: ignore[misc]
+            )
+
+    def _syncs(self, cluster: str, name: str) -> int:
+        """How often the cloud provider has come to an end with a Service, good or bad."""
+        reply = self.sandbox.cluster(cluster, "GET", "/api/v1/namespaces/default/events")
+        ends = ("EnsuredLoadBalancer", "SyncLoadBalancerFailed")
+        return sum(
+            int(event.get("count", 1))
+            for event in self.expect(reply, 200)["items"]
+            if event["involvedObject"]["name"] == name and event["reason"] in ends
+        )
 
     # What the product says
 
@@ -240,6 +310,5 @@ def _link_write(request: Json) -> LinkWrite | None:
     if request["status"] is None or request["status"] >= 300:
         return None
     who = {PRODUCT: "product", PERSON: "person"}.get(request["user"], "provider")
-    return LinkWrite(
-        who, request["method"], name.lower(), json.loads(request["body"]) if request["body"] else None
-    )
+    body = json.loads(request["body"]) if request["body"] else None
+    return LinkWrite(who, request["method"], name.lower(), body, request["time"])

@@ -15,6 +15,9 @@ from reconciler.claims import (
     LB_IPV4,
     PIP_NAME,
     PLS_ANNOTATIONS,
+    Wish,
+    is_internal,
+    read_claim,
 )
 from reconciler.model import (
     CLUSTER_TAG,
@@ -30,6 +33,7 @@ from reconciler.model import (
     Subnet,
     Unknown,
 )
+from reconciler.tenancy import prefixes_on, uid_prefix
 from tests.builders import (
     CONFIG,
     EXTERNAL,
@@ -86,9 +90,8 @@ ANNOTATIONS: st.SearchStrategy[Mapping[str, str]] = st.dictionaries(
 
 SETTINGS = st.sampled_from(
     [
-        {},
-        {},
-        {},
+        *[{}] * 8,
+        {"fqdns": "a b"},
         {"name": "one"},
         {"name": "two", "fqdns": "a"},
         {"fqdns": "a b", "visibility": "*"},
@@ -110,34 +113,36 @@ def services(draw: st.DrawFn, name: str) -> Service:
     """A Service of this name, more often a plain one than not."""
     return service(
         name,
-        asks=draw(st.sampled_from([True, True, True, False])),
+        asks=draw(st.sampled_from([True] * 6 + [False])),
         internal=draw(st.booleans()),
         age_days=draw(st.integers(1, 3)),
         settings=draw(SETTINGS),
-        deleting=draw(st.sampled_from([False, False, False, True])),
-        type=draw(st.sampled_from(["LoadBalancer"] * 5 + ["ClusterIP"])),
-        ip_families=draw(st.sampled_from([("IPv4",)] * 4 + [("IPv6",), ("IPv4", "IPv6")])),
+        deleting=draw(st.sampled_from([False] * 5 + [True])),
+        type=draw(st.sampled_from(["LoadBalancer"] * 8 + ["ClusterIP"])),
+        ip_families=draw(st.sampled_from([("IPv4",)] * 8 + [("IPv6",), ("IPv4", "IPv6")])),
     )
 
 
 @st.composite
 def frontends(draw: st.DrawFn, known: tuple[Service, ...]) -> tuple[Frontend, ...]:
-    """Frontends of these Services: shared, several per Service, of the wrong kind, of nobody any more."""
+    """Frontends of these Services: mostly one each, or shared, a second one, of the wrong kind, a ghost's."""
     found: dict[str, Frontend] = {}
-    for _ in range(draw(st.integers(0, 5))):
-        on = draw(st.lists(st.sampled_from(known), max_size=3, unique_by=lambda s: s.uid)) if known else []
-        ghost = [service("ghost")] if draw(st.integers(0, 4)) == 0 else []
-        lb = draw(st.sampled_from([INTERNAL, EXTERNAL, "second-internal"]))
-        version = draw(st.sampled_from(["IPv4"] * 5 + ["IPv6"]))
-        entry = frontend(*on, *ghost, lb=lb, ip_version=version)
-        found.setdefault(entry.id, entry)
+    for first in (*known, service("ghost")):
+        lb = INTERNAL if is_internal(first) else EXTERNAL
+        for balancer in draw(
+            st.sampled_from([(lb,)] * 6 + [(), (lb, "second-internal"), (EXTERNAL, INTERNAL)])
+        ):
+            others = draw(st.sampled_from([[]] * 3 + [list(known[:2])] + [[service("ghost")]]))
+            version = draw(st.sampled_from(["IPv4"] * 9 + ["IPv6"]))
+            entry = frontend(first, *others, lb=balancer, ip_version=version)
+            found[entry.id] = entry
     return tuple(found.values())
 
 
 @st.composite
 def link(draw: st.DrawFn, name: str, at: str, owners: list[str]) -> dict[str, Any]:
     """A PLS of anybody's on this frontend, in any state."""
-    tag = draw(st.sampled_from(["kubernetes"] * 4 + [" Kubernetes ", "other", None]))
+    tag = draw(st.sampled_from(["kubernetes"] * 8 + [" Kubernetes ", "other", None]))
     states = ["Pending", "Approved", "Disconnected"]
     connected = draw(st.lists(st.sampled_from(states), max_size=2))
     return pls_json(
@@ -145,7 +150,10 @@ def link(draw: st.DrawFn, name: str, at: str, owners: list[str]) -> dict[str, An
         at,
         None,
         group=draw(st.sampled_from(["MC_prod", "MC_prod", "elsewhere"])),
-        tags={CLUSTER_TAG: tag, OWNER_TAG: draw(st.sampled_from([*owners, "shop/ghost", "x", None]))},
+        tags={
+            CLUSTER_TAG: tag,
+            OWNER_TAG: draw(st.sampled_from([*owners, *owners, "shop/ghost", "x", None])),
+        },
         provisioningState=draw(st.sampled_from(["Succeeded"] * 5 + ["Failed", "Updating", "Deleting"])),
         fqdns=draw(st.sampled_from([[], ["by-hand"], ["a", "b"]])),
         privateEndpointConnections=[connection(name, f"pe-{i}", s) for i, s in enumerate(connected)],
@@ -158,15 +166,19 @@ def links(
 ) -> dict[str, dict[str, Any]]:
     """PLSs on some frontends (one on each at most, as ARM has it), on lost ones and on another cluster's."""
     lost = [f"{network_id('loadBalancers', INTERNAL)}/frontendIPConfigurations/lost{i}" for i in range(2)]
+    standing = {f.id: f for f in fronts}
     theirs = [
         f"{network_id('loadBalancers', EXTERNAL, 'MC_dev')}/frontendIPConfigurations/f{i}" for i in range(2)
     ]
-    places = draw(st.permutations([*(f.id for f in fronts), *lost, *theirs, ""]))
     found: dict[str, dict[str, Any]] = {}
-    for at in places[: draw(st.integers(0, 5))]:
-        default = f"pls-{arm_ids.last_name(at)}" if at else "nameless"
-        name = draw(st.sampled_from([default, default, "one", "two"]))
-        item = draw(link(name, at, [s.key for s in known]))
+    for at in [*standing, *lost, *theirs, ""]:
+        if not draw(st.booleans()):
+            continue
+        names = [f"pls-{arm_ids.last_name(at)}" if at else "nameless", *(f"pls-{f.name}" for f in fronts)]
+        name = draw(st.sampled_from([names[0], names[0], names[-1], "one", "two"]))
+        on = prefixes_on(standing[at]) if at in standing else frozenset()
+        near = [s.key for s in known if uid_prefix(s.uid) in on] or [s.key for s in known]
+        item = draw(link(name, at, near))
         found.setdefault(item["id"].lower(), item)
     return found
 
@@ -182,6 +194,8 @@ def rows(
     owners = [*(s.ref for s in known), ServiceRef("shop", "ghost", "gone-uid"), ServiceRef("shop", "ghost")]
     ids = [*(item["id"] for item in there.values()), pls_id("one"), pls_id("vanished")]
     places = [*(f.id for f in fronts), "/lost"]
+    claims = [read_claim(s, STANDARD_PREFIX, "default").wish for s in known]
+    hashes = ["", *(wish.hash for wish in claims if isinstance(wish, Wish))]
     chosen = draw(st.lists(st.sampled_from(ids), max_size=4, unique_by=str.lower))
     return tuple(
         Ownership(
@@ -190,6 +204,7 @@ def rows(
             draw(st.sampled_from(places)),
             draw(st.sampled_from(owners)),
             resource_guid=draw(st.sampled_from(["", f"guid-{arm_ids.last_name(identifier)}"])),
+            claim_hash=draw(st.sampled_from(hashes)),
         )
         for identifier in sorted(chosen, key=str.lower)
     )

@@ -89,7 +89,7 @@ def test_a_manifest_applied_again_changes_nothing(world: World) -> None:
     world.quiet_plan("prod")
     world.forget_requests()
     kubectl(world, "apply", "-f", file)
-    assert world.resync("prod", wait=True)["run"]["writes"] == []
+    assert world.run_now("prod")["writes"] == []
     assert world.link_writes() == []
 
 

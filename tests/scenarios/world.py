@@ -203,12 +203,19 @@ class World(DemoWorld):
         entries: list[Json] = reply.body["entries"]
         return entries
 
-    def resync(self, cluster: str, *, wait: bool = False) -> Json:
-        """Ask for a run; with `wait` its report."""
-        reply = self.sandbox.function("POST", f"/api/resync?cluster={cluster}&wait={str(wait).lower()}")
-        self.expect(reply, 200, 202)
-        body: Json = reply.body
-        return body
+    def resync(self, cluster: str) -> None:
+        """Ask for a run."""
+        self.expect(self.sandbox.function("POST", f"/api/resync?cluster={cluster}"), 202)
+
+    def run_now(self, cluster: str) -> Json:
+        """The report of a run of our own, begun when no other is under way."""
+
+        def ran() -> Json | None:
+            reply = self.sandbox.function("POST", f"/api/resync?cluster={cluster}&wait=true")
+            found: Json | None = self.expect(reply, 200, 202).get("run")
+            return found
+
+        return self.wait(f"a run of {cluster}", ran)
 
     def failures(self, function: str) -> int:
         """How often a function has failed."""

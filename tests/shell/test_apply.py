@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from threading import Barrier, Lock
 
 import pytest
 
@@ -155,6 +156,36 @@ def _frontend_in(lb: str, name: str) -> worlds.Json:
     return {**found, "id": f"{lb}/frontendIPConfigurations/{found['name']}"}
 
 
+def test_the_longest_wait_that_was_asked_for_counts() -> None:
+    """Two throttled answers of writes in flight: the subscription is closed until the later time."""
+    world = worlds.make(*worlds.some(2))
+    world.azure.fail("put_private_link_service", THROTTLED, match="pls-0")
+    longer = RetryLater("429", after=40.0, throttled=True)
+    world.azure.fail("put_private_link_service", longer, match="pls-1")
+    assert world.run().applied.back_off == builders.after(seconds=40)
+
+
+@pytest.mark.parametrize(("gate", "at_once"), [(Gate(2, 9), 2), (Gate(9, 3), 3)])
+def test_no_more_writes_are_in_flight_than_allowed(gate: Gate, at_once: int) -> None:
+    """In total, and below one network; and as many as that, or a thousand PLSs take hours."""
+    meeting, flying, most = Barrier(at_once, timeout=5), [0], [0]
+    lock = Lock()
+
+    def work(item: int) -> int:
+        with lock:
+            flying[0] += 1
+            most[0] = max(most[0], flying[0])
+        meeting.wait()
+        with lock:
+            flying[0] -= 1
+        return item
+
+    items = range(at_once * 4)
+    ended = list(gate.run(items, lambda item: frozenset({"network"}), work, worlds.POOL, lambda: True))
+    assert sorted(ended) == [(item, item) for item in items]
+    assert most == [at_once]
+
+
 def test_a_busy_network_halves_its_limit_and_quiet_runs_raise_it() -> None:
     """ARM serialises writes below a network: more at once are only more 409s."""
     gate = Gate(16, 4)
@@ -209,6 +240,24 @@ def test_a_refused_write_is_not_repeated_at_once(error: OutsideError) -> None:
     assert again.come_back == builders.after(seconds=30)
     world.change(WEB, **{"name": "pls-0", "fqdns": "a.example"})
     assert results(world.run()) == [Result.FAILED]
+
+
+def test_a_fight_over_the_same_content_slows_down() -> None:
+    """Another writer undoes each repair: the repeats become rare, and the finding names what comes back."""
+    world = worlds.make(WEB)
+    world.run()
+    repairs, found = [], set()
+    for _ in range(60):
+        world.clock.forward(10)
+        document = world.azure.document(pls_id("pls-0"))
+        document["properties"]["fqdns"] = ["theirs.example"]
+        world.azure.store(document)
+        run = world.run()
+        found |= {f.sentence for f in run.plan.findings if f.reason is Reason.DRIFT_FIGHT}
+        if run.plan.writes:
+            repairs.append((world.clock.now() - builders.NOW).total_seconds())
+    assert repairs == [10, 40, 160]
+    assert any("fqdns" in sentence for sentence in found)
 
 
 def test_a_lost_answer_is_looked_at_before_anything_is_written() -> None:
@@ -315,6 +364,22 @@ def test_connections_go_before_their_pls() -> None:
     assert world.written() == [("delete_connection", "pe-1")]
     world.run()
     assert world.written()[1:] == [("delete_private_link_service", "pls-0")]
+
+
+def test_connections_of_a_pls_that_changed_meanwhile_stay() -> None:
+    """It was handed to another Service, whose consumers they are now."""
+    world = worlds.make(WEB)
+    world.run()
+    document = world.azure.document(pls_id("pls-0"))
+    document["properties"]["privateEndpointConnections"] = [builders.connection("pls-0")]
+    world.azure.store(document)
+    world.run()
+    world.remove(WEB)
+    world.forget_calls()
+    planned = dry_run(world.engine, world.config)
+    world.azure.store({**document, "tags": {**document["tags"], OWNER_TAG: "shop/other"}})
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.CHANGED]
+    assert world.written() == []
 
 
 def test_a_connection_that_came_meanwhile_keeps_the_pls() -> None:

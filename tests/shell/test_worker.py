@@ -257,6 +257,54 @@ def test_a_wait_that_was_asked_for_is_kept() -> None:
     assert world.waiting() == [("parked", 90.0)]
 
 
+def test_a_throttled_write_keeps_everybody_away() -> None:
+    """Each look is a dozen reads of the same throttled subscription."""
+    world = worlds.make(*worlds.some(2), gate=Gate(1, 1))
+    world.azure.fail("put_private_link_service", RetryLater("429", after=40.0, throttled=True))
+    world.handle()
+    assert ("parked", 40.0) in world.waiting()
+    world.forget_calls()
+    world.clock.forward(7)
+    assert "back" in world.handle("timer").sentence
+    assert "list_services" not in world.calls
+    world.drain(60)
+    assert len(world.written()) == 2
+
+
+def test_a_part_that_could_not_be_read_is_read_again_soon() -> None:
+    """A subnet that was not answered holds a Service up: not until the next full pass."""
+    world = worlds.make(WEB)
+    world.azure.fail("get_subnet", RetryLater("502"))
+    done = world.handle()
+    assert done.run is not None
+    assert done.run.look.complete
+    assert world.written() == []
+    world.drain(35)
+    assert len(world.written()) == 1
+
+
+def test_a_mode_that_never_writes_comes_back_for_nothing() -> None:
+    """It would be a look each two seconds at what it never changes."""
+    world = worlds.make(WEB, mode="plan")
+    done = world.handle()
+    assert done.run is not None
+    assert len(done.run.plan.writes) == 1
+    assert world.queue.messages == []
+
+
+def test_what_is_seen_a_while_is_remembered_between_runs() -> None:
+    """A frontend must be seen gone twice, a grace apart: a run that forgets never deletes."""
+    world = worlds.make(WEB, limits=Limits(grace_seconds=100))
+    world.handle()
+    world.azure.store(worlds.balancer([]))
+    world.clock.forward(10)
+    world.handle(wakeups.PERSON)
+    assert len(world.written()) == 1
+    world.clock.forward(101)
+    world.handle(wakeups.PERSON)
+    assert world.written()[1:] == [("delete_private_link_service", "pls-0")]
+
+
 def test_a_person_does_not_wait_for_the_back_off() -> None:
     """Somebody has just mended it, and asks."""
     world = settled_world()

@@ -10,12 +10,12 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
@@ -221,7 +221,7 @@ class World(DemoWorld):
         """How often a function has failed."""
         reply = self.sandbox.function("GET", "/admin/functions")
         known = {each["name"]: each for each in self.expect(reply, 200)}
-        return int(known[function]["failures"])
+        return int(known[function]["failed"])
 
     # Faults and logs
 
@@ -259,9 +259,11 @@ class World(DemoWorld):
     # Storage
 
     def send_event(self, text: str | bytes, queue: str = "lb-events") -> None:
-        """Put a message into a queue, base64 as Event Grid does."""
+        """Put a message into a queue (made where it is missing), base64 as Event Grid does."""
         content = base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
         with self._queue(queue) as client:
+            with suppress(ResourceExistsError):
+                client.create_queue()
             client.send_message(content)
 
     def waiting_messages(self, queue: str) -> int:

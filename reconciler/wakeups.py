@@ -94,18 +94,24 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
     if arrival.wake_up.reason == GUARD and not lease.holder:
         return Drop("the run it guarded has ended")
     if not person and lease.not_before and now < lease.not_before:
-        if lease.parked and now < lease.parked:
+        if lease.parked and now < lease.parked and not _is_parked(arrival, lease):
             return Drop("the cluster backs off, and a parked message will come")
         return Park(replace(lease, parked=lease.not_before), lease.not_before)
     return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1))
 
 
+def _is_parked(arrival: Arrival, lease: Lease) -> bool:
+    """Whether this is the message the row relies on, early by another worker's clock: no other will come."""
+    due = arrival.wake_up.due
+    return due is not None and lease.parked is not None and due >= lease.parked
+
+
 def guard(lease: Lease) -> WakeUp:
-    """The message that wakes the cluster if the holder dies: due just after the lease ends."""
+    """The message that wakes the cluster if the holder dies: due after the lease ends by any worker's clock."""
     until = lease.until
     if until is None:
         raise ValueError("a lease that is not held needs no guard")
-    return WakeUp(lease.cluster, GUARD, until + timedelta(seconds=1))
+    return WakeUp(lease.cluster, GUARD, until + SLACK)
 
 
 def may_write(lease: Lease, now: datetime) -> bool:

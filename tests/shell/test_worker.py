@@ -156,7 +156,7 @@ def test_a_guard_is_parked_only_where_something_is_written() -> None:
     """A message for each of hundreds of quiet clusters each five minutes would be for nothing."""
     world = worlds.make(WEB)
     world.handle()
-    assert ("guard", 121.0) in world.waiting()
+    assert ("guard", 125.0) in world.waiting()
     quiet = settled_world()
     quiet.handle("timer")
     assert quiet.queue.messages == []
@@ -186,7 +186,7 @@ def test_a_killed_worker_is_replaced_when_its_lease_ends() -> None:
     with pytest.raises(Killed):
         world.handle()
     assert world.ledger.lease("prod").holder != ""
-    world.drain(125)
+    world.drain(130)
     assert world.written()[-1] == ("put_private_link_service", "pls-0")
     assert world.ledger.lease("prod").holder == ""
 

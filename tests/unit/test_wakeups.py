@@ -1,0 +1,249 @@
+"""The wake-up protocol: what each message leads to, and how each run ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from reconciler.ports import Lease, WakeUp
+from reconciler.wakeups import (
+    GUARD,
+    PARKED,
+    PERSON,
+    WANTED,
+    Arrival,
+    Busy,
+    Drop,
+    Ended,
+    Park,
+    Release,
+    Take,
+    arrive,
+    back_off,
+    covered,
+    guard,
+    held,
+    may_write,
+    release,
+)
+from tests.builders import NOW, after
+
+FREE = Lease("prod")
+HELD = Lease("prod", holder="a", until=after(seconds=100), fence=4, version="v", stamp=NOW)
+DEAD = replace(HELD, until=after(seconds=-1))
+LASTS = timedelta(seconds=120)
+DONE = Ended(completed=True)
+
+
+def message(seconds: float = 0, reason: str = "event", due: datetime | None = None) -> Arrival:
+    """A message that was inserted so many seconds after now."""
+    return Arrival(WakeUp("prod", reason, due), after(seconds=seconds))
+
+
+def on(arrival: Arrival, lease: Lease, seconds: float = 0) -> Drop | Busy | Take | Park:
+    """What becomes of a message that is received so many seconds after now."""
+    return arrive(arrival, lease, after(seconds=seconds), "me", LASTS)
+
+
+def ended(lease: Lease, how: Ended, taken: Lease = HELD, seconds: float = 50) -> Release:
+    """The release of a run, whose row reads as ``lease`` by now."""
+    found = release(taken, lease, how, after(seconds=seconds))
+    assert found is not None
+    return found
+
+
+# Arriving
+
+
+def test_a_free_lease_is_taken_with_a_new_fence() -> None:
+    """Also the very first one, for which there is no row."""
+    decision = on(message(), FREE)
+    assert decision == Take(Lease("prod", holder="me", until=NOW + LASTS, fence=1))
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_its_notes_are_kept() -> None:
+    """A killed worker's wanted wake-ups are served by its successor."""
+    decision = on(message(), replace(DEAD, wanted=after(seconds=-10)))
+    assert isinstance(decision, Take)
+    assert (decision.lease.fence, decision.lease.holder) == (5, "me")
+    assert decision.lease.wanted == after(seconds=-10)
+
+
+@pytest.mark.parametrize(("before", "dropped"), [(4.9, False), (5, False), (5.1, True), (60, True)])
+def test_a_message_is_covered_only_with_five_seconds_to_spare(before: float, dropped: bool) -> None:
+    """Queue times are whole seconds and clocks differ: in doubt run."""
+    decision = on(message(-before), replace(FREE, covered=NOW))
+    assert isinstance(decision, Drop) is dropped
+
+
+def test_a_delayed_message_is_covered_only_by_a_run_after_its_due_time() -> None:
+    """It was parked for a look then: an earlier run says nothing."""
+    parked = message(-3600, PARKED, due=after(seconds=0))
+    assert isinstance(on(parked, replace(FREE, covered=after(seconds=-1))), Take)
+    assert isinstance(on(parked, replace(FREE, covered=after(seconds=6))), Drop)
+
+
+def test_busy_notes_the_latest_wish_and_is_done() -> None:
+    """max(wanted, its time); the holder stays the holder."""
+    decision = on(message(3), replace(HELD, wanted=after(seconds=1)), 4)
+    assert decision == Busy(replace(HELD, wanted=after(seconds=3)))
+
+
+def test_busy_with_a_later_wish_noted_needs_no_write() -> None:
+    """Contention on one row costs nothing more."""
+    assert isinstance(on(message(1), replace(HELD, wanted=after(seconds=3)), 4), Drop)
+
+
+def test_a_busy_delayed_message_wants_its_due_time() -> None:
+    """Not its insertion, which an earlier run may have covered."""
+    decision = on(message(-3600, PARKED, due=after(seconds=2)), HELD, 4)
+    assert isinstance(decision, Busy)
+    assert decision.lease.wanted == after(seconds=2)
+
+
+def test_a_guard_is_dropped_where_its_run_has_ended_and_serves_where_it_died() -> None:
+    """That is all it is for."""
+    assert isinstance(on(message(0, GUARD), FREE), Drop)
+    assert isinstance(on(message(0, GUARD), DEAD), Take)
+    assert isinstance(on(message(0, GUARD), HELD), Busy)
+
+
+def test_a_cluster_that_backs_off_parks_one_message() -> None:
+    """Sent for the end of the back-off; the next ones see it in the row."""
+    resting = replace(FREE, not_before=after(seconds=60))
+    decision = on(message(), resting)
+    assert decision == Park(replace(resting, parked=after(seconds=60)), after(seconds=60))
+    assert isinstance(on(message(), decision.lease), Drop)
+
+
+def test_a_parked_message_of_the_past_is_not_relied_upon() -> None:
+    """It has been received, or is being: another is parked."""
+    resting = replace(FREE, not_before=after(seconds=60), parked=after(seconds=-1))
+    assert isinstance(on(message(), resting), Park)
+
+
+def test_a_parked_message_that_comes_early_does_not_rely_on_itself() -> None:
+    """Its sender's clock was ahead: it is parked once more, or the cluster would sleep on."""
+    resting = replace(FREE, not_before=after(seconds=60), parked=after(seconds=60))
+    early = message(0, PARKED, due=after(seconds=60))
+    assert isinstance(on(early, resting, 59), Park)
+    assert isinstance(on(early, resting, 60), Take)
+
+
+def test_a_persons_message_does_not_wait_for_the_back_off() -> None:
+    """Everybody else's does, until it ends."""
+    resting = replace(FREE, not_before=after(seconds=60))
+    assert isinstance(on(message(0, PERSON), resting), Take)
+    assert isinstance(on(message(0, "timer"), resting, 60), Take)
+
+
+# While holding
+
+
+def test_the_fence_closes_twenty_seconds_before_the_lease_ends() -> None:
+    """A request in flight ends within them."""
+    assert may_write(HELD, after(seconds=79.9))
+    assert not may_write(HELD, after(seconds=80))
+    assert not may_write(FREE, NOW)
+
+
+def test_a_lease_is_held_to_its_end_exactly() -> None:
+    """At its end it is free: who takes it then finds nobody writing."""
+    assert held(HELD, after(seconds=99.9))
+    assert not held(HELD, after(seconds=100))
+
+
+def test_the_guard_is_due_just_after_the_lease_ends() -> None:
+    """Then a dead holder's lease can be taken, also where clocks differ by a few seconds."""
+    assert guard(HELD) == WakeUp("prod", GUARD, after(seconds=105))
+    with pytest.raises(ValueError, match="not held"):
+        guard(FREE)
+
+
+# Releasing
+
+
+def test_a_completed_run_covers_what_came_before_it_began() -> None:
+    """The watermark is the stamp of taking the lease, not the end of the run."""
+    done = ended(replace(HELD, stamp=after(seconds=30)), DONE)  # somebody noted a wish since
+    assert (done.messages, done.lease.covered) == ((), NOW)
+    assert (done.lease.holder, done.lease.until, done.lease.failures) == ("", None, 0)
+
+
+def test_a_run_that_observed_only_a_part_covers_nothing() -> None:
+    """And counts as a failure, for the next pause."""
+    failed = ended(replace(HELD, covered=after(hours=-1)), Ended(False, None, after(seconds=60)))
+    assert (failed.lease.covered, failed.lease.failures) == (after(hours=-1), 1)
+
+
+def test_the_watermark_never_goes_back() -> None:
+    """A run with an old stamp does not uncover what a later one covered."""
+    assert ended(replace(HELD, covered=after(seconds=1)), DONE).lease.covered == after(seconds=1)
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [(-60, False), (-5, True), (10, True)])
+def test_what_was_wanted_meanwhile_is_sent_unless_covered(wanted: float, sent: bool) -> None:
+    """One message however many came, and the note is gone."""
+    done = ended(replace(HELD, wanted=after(seconds=wanted)), DONE)
+    assert done.messages == ((WakeUp("prod", WANTED),) if sent else ())
+    assert done.lease.wanted is None
+
+
+def test_coming_back_parks_a_message_and_notes_it() -> None:
+    """Once: an earlier parked one that is still to come serves as well."""
+    later = after(seconds=300)
+    done = ended(HELD, Ended(True, come_back=later))
+    assert (done.messages, done.lease.parked) == ((WakeUp("prod", PARKED, later),), later)
+    assert ended(replace(HELD, parked=after(seconds=200)), Ended(True, come_back=later)).messages == ()
+
+
+@pytest.mark.parametrize("parked", [10, 400])
+def test_a_parked_message_that_is_past_or_too_late_is_not_relied_upon(parked: float) -> None:
+    """Another is parked for the time that is wished."""
+    done = ended(replace(HELD, parked=after(seconds=parked)), Ended(True, come_back=after(seconds=300)))
+    assert [m.due for m in done.messages] == [after(seconds=300)]
+
+
+def test_a_back_off_parks_one_message_and_swallows_what_was_wanted() -> None:
+    """The parked message comes after it, and serves the wish."""
+    pause = after(seconds=90)
+    done = ended(replace(HELD, wanted=after(seconds=10)), Ended(False, after(seconds=60), pause))
+    assert done.messages == (WakeUp("prod", PARKED, pause),)
+    assert (done.lease.not_before, done.lease.wanted) == (pause, None)
+
+
+def test_the_end_of_trouble_ends_the_back_off() -> None:
+    """A run that a person started and that completed opens the cluster for all."""
+    assert ended(replace(HELD, not_before=after(seconds=600)), DONE).lease.not_before is None
+
+
+@pytest.mark.parametrize("change", [{"fence": 5, "holder": "b"}, {"fence": 5}, {"holder": ""}])
+def test_a_run_that_lost_its_lease_releases_nothing(change: dict[str, object]) -> None:
+    """The row is another holder's by now."""
+    assert release(HELD, replace(HELD, **change), DONE, after(seconds=200)) is None  # type: ignore[arg-type]
+
+
+def test_nothing_is_covered_before_the_first_run() -> None:
+    """No watermark, no drop."""
+    assert not covered(after(days=-1), FREE)
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked", "seconds"),
+    [
+        (0, None, 5),
+        (1, None, 10),
+        (5, None, 160),
+        (6, None, 300),
+        (60, None, 300),
+        (0, 90, 90),
+        (0, 1e9, 3600),
+    ],
+)
+def test_the_pause_doubles_from_five_seconds_to_five_minutes(
+    failures: int, asked: float | None, seconds: float
+) -> None:
+    """Or as long as asked, an hour at most."""
+    assert back_off(failures, asked) == seconds

@@ -499,3 +499,14 @@ def test_a_plan_mode_writes_nothing_into_the_ledger_either() -> None:
     world = worlds.make(WEB, mode="plan")
     world.run()
     assert not set(worlds.LEDGER_WRITES) & set(world.calls)
+
+
+def test_a_mode_that_never_writes_does_not_come_back_by_itself() -> None:
+    """What is in transit would be looked at each two seconds, for somebody who only wants to know."""
+    world = worlds.make(WEB, slow=True)
+    world.run()
+    assert world.run().come_back is not None
+    config = replace(world.config, mode="plan")
+    waiting = world.run(config=config)
+    assert reasons(waiting) == {Reason.WAITING}
+    assert waiting.come_back is None

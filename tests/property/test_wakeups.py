@@ -162,11 +162,13 @@ class Stage:
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["ask", "receive", "receive", "step", "step", "step", "step", "crash", "wait"]),
+        st.sampled_from(
+            ["ask", "ask", "receive", "receive", "receive", *["step"] * 6, "crash", "wait", "wait"]
+        ),
         st.integers(0, 30),
     ),
-    min_size=10,
-    max_size=150,
+    min_size=40,
+    max_size=200,
 )
 
 
@@ -192,7 +194,7 @@ def play(actions: list[tuple[str, int]], queue_clock: float) -> Stage:
     return stage
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=400, deadline=None, database=None, derandomize=True)
 @given(ACTIONS, st.sampled_from([0.0, -3.0, 3.0]))
 def test_no_wake_up_is_lost_and_two_holders_never_overlap(
     actions: list[tuple[str, int]], queue_clock: float

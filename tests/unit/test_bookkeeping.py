@@ -1,0 +1,267 @@
+"""What the ledger says before and after the writes of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler import bookkeeping
+from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
+from reconciler.errors import (
+    Conflict,
+    Denied,
+    NotFound,
+    OutcomeUnknown,
+    OutsideError,
+    Rejected,
+    RetryLater,
+    Stale,
+)
+from reconciler.model import Ownership
+from reconciler.plan import DeletePls, Finding, Plan, Reason, Severity, Write
+from reconciler.ports import Accepted
+from tests.builders import (
+    NOW,
+    VNET,
+    after,
+    decide,
+    frontend,
+    network_id,
+    pls,
+    put_of,
+    row,
+    service,
+    subnet,
+    subnet_put_of,
+    subnets,
+)
+
+WEB = service()
+PLAN = decide(WEB)
+PUT = put_of(PLAN)
+LINK = pls(frontend(WEB), WEB, "mine")
+DELETE = DeletePls(LINK.id, LINK.frontend_id, "guid", WEB.key, Reason.SERVICE_GONE, "delete mine")
+SUBNET = subnet_put_of(decide(WEB, subnets=subnets(subnet("default", "Enabled"))))
+
+
+def settled(known: Ownership, write: Write, error: OutsideError | None = None, **accepted: str) -> Ownership:
+    """The row after this write ended so, with its intent noted before."""
+    plan = Plan("prod", writes=(write,), ownership=(known,))
+    noted = bookkeeping.intents(plan, NOW)
+    outcome = (
+        outcome_of(write, error) if error else Outcome(write, Result.ACCEPTED, accepted=Accepted(**accepted))
+    )
+    (after_it,) = bookkeeping.settle(plan.ownership, noted, [outcome], after(seconds=1))
+    return after_it
+
+
+def planned(**rest: object) -> Ownership:
+    """The plan's own row of the PUT."""
+    return replace(PLAN.ownership[0], **rest)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (OutcomeUnknown("reset"), Result.UNKNOWN),
+        (RetryLater("busy"), Result.BUSY),
+        (Stale("changed"), Result.CHANGED),
+        (Rejected("no"), Result.FAILED),
+        (Denied("403"), Result.FAILED),
+        (Conflict("taken"), Result.FAILED),
+        (NotFound("gone"), Result.FAILED),
+    ],
+)
+def test_each_failure_means_one_result(error: OutsideError, result: Result) -> None:
+    """A lost answer is not a busy one, though it is handled like one elsewhere."""
+    assert outcome_of(PUT, error).result is result
+
+
+# Intents
+
+
+def test_an_intent_notes_content_time_and_count_before_the_write() -> None:
+    """The first time, a repeat, and another content."""
+    (first,) = bookkeeping.intents(PLAN, NOW)
+    assert (first.written_hash, first.written_at, first.written_count) == (PUT.content_hash, NOW, 1)
+    (again,) = bookkeeping.intents(replace(PLAN, ownership=(first,)), after(seconds=9))
+    assert (again.written_count, again.written_at) == (2, after(seconds=9))
+    fought = replace(first, written_hash="other", written_count=7, attempts=3, not_before=after(hours=1))
+    (fresh,) = bookkeeping.intents(replace(PLAN, ownership=(fought,)), NOW)
+    assert (fresh.written_count, fresh.attempts, fresh.not_before) == (1, 0, None)
+
+
+def test_rows_that_are_not_written_keep_as_they_are() -> None:
+    """Deletes and subnets note no intent."""
+    rows = (row(LINK, WEB, written_hash="x", written_count=2),)
+    assert bookkeeping.intents(Plan("prod", writes=(DELETE, SUBNET), ownership=rows), NOW) == rows
+
+
+# Outcomes
+
+
+def test_an_accepted_put_learns_claim_state_and_identity() -> None:
+    """And the trouble before it is over."""
+    known = planned(written_hash=PUT.content_hash, attempts=2, not_before=after(hours=1), last_error="x")
+    got = settled(known, PUT, provisioning_state="Updating", resource_guid="g", alias="a")
+    assert (got.claim_hash, got.state, got.resource_guid, got.alias) == (PUT.claim_hash, "Updating", "g", "a")
+    assert (got.attempts, got.not_before, got.last_error) == (0, None, "")
+
+
+def test_a_restored_tag_does_not_pass_for_a_settled_claim() -> None:
+    """It has no claim hash: the one that is known stays."""
+    known = planned(claim_hash="known")
+    assert settled(known, replace(PUT, claim_hash="")).claim_hash == "known"
+
+
+def test_a_lost_answer_counts_as_written() -> None:
+    """It may have been carried out: the intent stays."""
+    got = settled(planned(), PUT, OutcomeUnknown("reset"))
+    assert (got.written_hash, got.written_count, got.attempts) == (PUT.content_hash, 1, 0)
+
+
+@pytest.mark.parametrize("error", [Stale("changed"), RetryLater("throttled", throttled=True)])
+def test_what_changed_or_was_throttled_leaves_the_row_as_before(error: OutsideError) -> None:
+    """Nothing was written, and it says nothing about this PLS."""
+    assert settled(planned(), PUT, error) == planned()
+
+
+def test_a_write_that_was_left_leaves_the_row_as_before() -> None:
+    """The fence stopped it."""
+    noted = bookkeeping.intents(PLAN, NOW)
+    assert bookkeeping.settle(PLAN.ownership, noted, [Outcome(PUT, Result.LEFT)], NOW) == PLAN.ownership
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(0, 30), (1, 120), (2, 600), (3, 3600), (9, 3600)])
+def test_a_refused_write_waits_longer_each_time(attempts: int, wait: int) -> None:
+    """And is not counted as written, or it would look like a fight."""
+    known = planned(written_hash=PUT.content_hash, attempts=attempts)
+    got = settled(known, PUT, Rejected("too small", code="Bad"))
+    assert got.not_before == after(seconds=1 + wait)
+    assert (got.attempts, got.written_count, got.written_at) == (attempts + 1, 0, None)
+    assert (got.last_error, got.last_error_code) == ("too small", "Bad")
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(0, 2), (1, 5), (2, 15), (3, 60), (4, 300), (9, 300)])
+def test_a_busy_write_is_tried_again_soon(attempts: int, wait: int) -> None:
+    """Two seconds to five minutes."""
+    known = planned(written_hash=PUT.content_hash, attempts=attempts)
+    assert settled(known, PUT, RetryLater("busy")).not_before == after(seconds=1 + wait)
+
+
+def test_busy_waits_at_least_as_long_as_asked_and_is_no_news_at_first() -> None:
+    """Retry-After is heeded; the third time a person hears."""
+    got = settled(planned(), PUT, RetryLater("busy", after=40))
+    assert (got.not_before, got.last_error) == (after(seconds=41), "")
+    third = planned(written_hash=PUT.content_hash, attempts=2)
+    assert settled(third, PUT, RetryLater("busy")).last_error == "busy"
+
+
+def test_a_refused_move_is_remembered_as_one() -> None:
+    """So that the next plan says MoveNotPossible; a busy one is just busy."""
+    move = replace(PUT, reason=Reason.MOVE, created=False)
+    assert settled(planned(), move, Rejected("no", code="X")).last_error_code == "move"
+    assert settled(planned(), move, RetryLater("busy", code="X")).last_error_code == "X"
+    assert settled(planned(), PUT, Rejected("no", code="X")).last_error_code == "X"
+
+
+def test_the_back_off_of_a_delete_is_its_own() -> None:
+    """Three refused PUTs before do not make its first failure the fourth."""
+    refused = row(LINK, WEB, written_hash="abc", attempts=3, not_before=after(hours=1))
+    once = settled(refused, DELETE, Rejected("in use"))
+    assert (once.attempts, once.not_before) == (1, after(seconds=31))
+    twice = settled(once, DELETE, Rejected("in use"))
+    assert (twice.attempts, twice.not_before) == (2, after(seconds=121))
+
+
+def test_an_accepted_delete_is_seen_in_the_row() -> None:
+    """The row stays until a GET proves the PLS gone."""
+    assert settled(row(LINK, WEB), DELETE).state == "Deleting"
+
+
+def test_of_several_writes_of_one_pls_the_worst_counts() -> None:
+    """One connection gone and one refused: the row tells of the refusal, in whichever order they ended."""
+    on = pls(frontend(WEB), WEB, "mine", privateEndpointConnections=[])
+    rows = (row(on, WEB),)
+    one, two = replace(DELETE, sentence="one"), replace(DELETE, sentence="two")
+    ends = [Outcome(one, Result.ACCEPTED), outcome_of(two, Rejected("no"))]
+    for order in (ends, ends[::-1]):
+        assert bookkeeping.settle(rows, rows, order, NOW)[0].last_error == "no"
+
+
+def test_a_subnets_outcome_touches_no_row() -> None:
+    """It is nobody's PLS."""
+    rows = (row(LINK, WEB),)
+    assert bookkeeping.settle(rows, rows, [outcome_of(SUBNET, Rejected("no"))], NOW) == rows
+
+
+# Coming back
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seconds"),
+    [
+        (Outcome(PUT, Result.ACCEPTED), 2),
+        (Outcome(SUBNET, Result.ACCEPTED), 1),
+        (Outcome(PUT, Result.LEFT), 1),
+        (outcome_of(PUT, Stale("x")), 1),
+        (outcome_of(PUT, OutcomeUnknown("x")), 5),
+        (outcome_of(PUT, RetryLater("x")), 2),
+        (outcome_of(PUT, RetryLater("x", after=60)), 60),
+    ],
+)
+def test_each_outcome_is_looked_at_again(outcome: Outcome, seconds: float) -> None:
+    """Accepted is not done, and its event may never come."""
+    assert bookkeeping.come_back(Plan("prod"), (), [outcome], NOW) == after(seconds=seconds)
+
+
+def test_the_earliest_time_is_when_to_come_back() -> None:
+    """Of the plan's own, the outcomes' and the rows' back-offs; the past and a plain refusal do not count."""
+    due = Plan("prod", come_back=after(seconds=90))
+    failing = row(LINK, WEB, attempts=1, not_before=after(seconds=30))
+    assert bookkeeping.come_back(due, (), [], NOW) == after(seconds=90)
+    assert bookkeeping.come_back(due, (failing,), [], NOW) == after(seconds=30)
+    past = replace(failing, not_before=after(seconds=-1))
+    assert bookkeeping.come_back(Plan("prod"), (past,), [outcome_of(PUT, Rejected("x"))], NOW) is None
+
+
+# Names, history, networks
+
+
+def test_only_a_lost_reservation_gives_its_name_up() -> None:
+    """A create that met another's row; not an update, and no other refusal."""
+    assert bookkeeping.lost_names([outcome_of(PUT, Conflict("taken"))]) == (PUT.pls_id,)
+    update = replace(PUT, created=False)
+    others = [
+        outcome_of(update, Conflict("x")),
+        outcome_of(PUT, Rejected("x")),
+        Outcome(PUT, Result.ACCEPTED),
+    ]
+    assert bookkeeping.lost_names(others) == ()
+
+
+def test_history_tells_write_result_and_error() -> None:
+    """One line for people, fields for machines."""
+    entry = bookkeeping.written(outcome_of(PUT, Rejected("too small")), "prod", "r1", NOW)
+    assert (entry.kind, entry.reason, entry.result, entry.run) == ("write", "Create", "failed", "r1")
+    assert (entry.pls_id, entry.frontend_id, entry.service) == (PUT.pls_id, PUT.frontend_id, "shop/web")
+    assert entry.sentence.endswith("too small")
+    on_subnet = bookkeeping.written(Outcome(SUBNET, Result.ACCEPTED), "prod", "r1", NOW)
+    assert (on_subnet.pls_id, on_subnet.frontend_id) == ("", "")
+
+
+def test_history_tells_new_findings() -> None:
+    """With their severity as the result."""
+    finding = Finding(Reason.STUCK, Severity.ERROR, "stuck", "shop/web", "f", "p")
+    entry = bookkeeping.found(finding, "prod", "r1", NOW)
+    assert (entry.kind, entry.reason, entry.result, entry.sentence) == ("finding", "Stuck", "error", "stuck")
+
+
+def test_a_put_goes_below_its_load_balancer_and_its_virtual_network() -> None:
+    """What ARM serialises; a delete below the balancer, a subnet below its network."""
+    balancer = network_id("loadBalancers", "kubernetes-internal").lower()
+    assert network_keys(PUT) == frozenset({balancer, VNET.lower()})
+    assert network_keys(DELETE) == frozenset({balancer})
+    assert network_keys(SUBNET) == frozenset({VNET.lower()})
+    assert network_keys(replace(DELETE, frontend_id="")) == frozenset()

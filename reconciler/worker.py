@@ -56,8 +56,8 @@ class Worker:
         """The lease, or why there is nothing to do."""
         holder, lasts = self.new_id(), timedelta(seconds=self.lease_seconds)
         for _ in range(TRIES):
-            now = self.engine.clock.now()
-            decision = wakeups.arrive(arrival, self.ledger.lease(config.name), now, holder, lasts)
+            now, found = self.engine.clock.now(), self.ledger.lease(config.name)
+            decision = wakeups.arrive(arrival, found, now, holder, lasts)
             try:
                 match decision:
                     case Drop():
@@ -70,7 +70,9 @@ class Worker:
                         self.ledger.write_lease(decision.lease)
                         return Done(f"cluster {config.name}: backs off until {decision.due:%H:%M:%S} UTC")
                     case Take():
-                        if arrival.wake_up.reason == PROBE and not self._changed(config, digest):
+                        # A holder that died left work behind, and messages that trusted it to look again.
+                        died = bool(found.holder)
+                        if arrival.wake_up.reason == PROBE and not died and not self._changed(config, digest):
                             return Done(f"cluster {config.name}: no Service changed")
                         return self.ledger.write_lease(decision.lease)
             except Stale:

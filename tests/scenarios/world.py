@@ -219,9 +219,15 @@ class World(DemoWorld):
 
     def failures(self, function: str) -> int:
         """How often a function has failed."""
-        reply = self.sandbox.function("GET", "/admin/functions")
-        known = {each["name"]: each for each in self.expect(reply, 200)}
-        return int(known[function]["failed"])
+        return self._counted(function, "failed")
+
+    def runs(self, function: str) -> int:
+        """How often a function has come to a good end."""
+        return self._counted(function, "succeeded")
+
+    def _counted(self, function: str, outcome: str) -> int:
+        known = self.expect(self.sandbox.function("GET", "/admin/functions"), 200)
+        return int(next(each[outcome] for each in known if each["name"] == function))
 
     # Faults and logs
 

@@ -52,7 +52,19 @@ def test_the_json_of_a_plan_has_its_documented_shape() -> None:
     """Each key that the module promises, and no other: pipelines read it."""
     shape = plan_json(UPDATE, "sync")
     assert sorted(shape) == sorted(
-        ["version", "cluster", "mode", "digest", "heldDigest", "empty", "writes", "after", "held", "findings"]
+        [
+            "version",
+            "cluster",
+            "mode",
+            "digest",
+            "heldDigest",
+            "empty",
+            "unread",
+            "writes",
+            "after",
+            "held",
+            "findings",
+        ]
     )
     assert (shape["version"], shape["cluster"], shape["mode"], shape["empty"]) == (
         VERSION,

@@ -23,6 +23,7 @@ from reconciler.planning import needed_proofs, plan
 from tests.builders import (
     GROUP,
     LIMITS,
+    SUBSCRIPTION,
     after,
     configured,
     connection,
@@ -311,6 +312,14 @@ def test_a_ledger_row_never_stands_in_for_the_tag() -> None:
         link = pls(LOST, WEB, "mine", tags={CLUSTER_TAG: tag})
         result = swept(link, 0, 60)
         assert (result.writes, result.findings) == ((), ())
+
+
+def test_the_same_group_name_in_another_subscription_is_not_ours() -> None:
+    """The subscription belongs to the place."""
+    away = LOST.replace(SUBSCRIPTION, "11111111-0000-0000-0000-000000000001")
+    assert away != LOST
+    result = swept(pls(away, WEB, "mine"), 0, 60)
+    assert (result.writes, result.findings) == ((), ())
 
 
 def test_a_pls_under_another_groups_balancer_is_never_collected() -> None:

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from tests.scenarios.world import LinkWrite
+from sandbox.up_client import PERSON
 
 Json = dict[str, Any]
+
+PRODUCT = "11111111-1111-1111-1111-111111111111"  # the managed identity of the functions and the command line
+
+
+@dataclass(frozen=True)
+class LinkWrite:
+    """One PUT or DELETE of a Private Link Service that ARM accepted. ``who``: product, person, provider."""
+
+    who: str
+    method: str
+    name: str
+    body: Json | None
+    time: float
+
+
+def link_write(request: Json) -> LinkWrite | None:
+    """The write that an entry of ARM's log is, None for any other request."""
+    kind, _, name = request["path"].rpartition("/")
+    if not kind.lower().endswith("/privatelinkservices") or request["method"] not in ("PUT", "DELETE"):
+        return None
+    if request["status"] is None or request["status"] >= 300:
+        return None
+    who = {PRODUCT: "product", PERSON: "person"}.get(request["user"], "provider")
+    body = json.loads(request["body"]) if request["body"] else None
+    return LinkWrite(who, request["method"], name.lower(), body, request["time"])
 
 
 def essence(body: Json) -> Json:

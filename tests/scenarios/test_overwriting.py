@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.scenarios.overwriting import overwrites
-from tests.scenarios.world import LinkWrite
+from tests.scenarios.overwriting import LinkWrite, overwrites
 
 Json = dict[str, Any]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +17,15 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
-from sandbox.demo_world import NETWORK, PREFIX, DemoWorld
+from sandbox.demo_world import NETWORK, DemoWorld
 from sandbox.up import Sandbox
-from sandbox.up_client import PERSON, Reply
+from sandbox.up_client import Reply
+from tests.scenarios.overwriting import LinkWrite, link_write
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = "11111111-1111-1111-1111-111111111111"  # the managed identity of the functions and the command line
 WAITING = {"Waiting", "LeftToInTreeController", "BackOff"}
-
-
-@dataclass(frozen=True)
-class LinkWrite:
-    """One PUT or DELETE of a Private Link Service that ARM accepted. ``who``: product, person, provider."""
-
-    who: str
-    method: str
-    name: str
-    body: Json | None
-    time: float
 
 
 class World(DemoWorld):
@@ -260,7 +247,7 @@ class World(DemoWorld):
 
     def link_writes(self) -> list[LinkWrite]:
         """The writes of Private Link Services that ARM accepted since its log was cleared, in their order."""
-        return [w for w in map(_link_write, self.requests()) if w]
+        return [w for w in map(link_write, self.requests()) if w]
 
     # Storage
 
@@ -307,23 +294,7 @@ class World(DemoWorld):
         )
 
 
-def annotation(name: str) -> str:
-    """The full name of an `azure-…` annotation."""
-    return PREFIX + name
-
-
 def ok(reply: Reply, *statuses: int) -> Any:
     """The body of an answer with one of these statuses."""
     assert reply.status in (statuses or (200,)), reply
     return reply.body
-
-
-def _link_write(request: Json) -> LinkWrite | None:
-    kind, _, name = request["path"].rpartition("/")
-    if not kind.lower().endswith("/privatelinkservices") or request["method"] not in ("PUT", "DELETE"):
-        return None
-    if request["status"] is None or request["status"] >= 300:
-        return None
-    who = {PRODUCT: "product", PERSON: "person"}.get(request["user"], "provider")
-    body = json.loads(request["body"]) if request["body"] else None
-    return LinkWrite(who, request["method"], name.lower(), body, request["time"])

@@ -7,7 +7,8 @@ per process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from datetime import datetime
 from threading import Lock
@@ -69,41 +70,43 @@ class Gate:
     ) -> Iterator[tuple[T, R | None]]:
         """Do ``work`` for all items, as many at once as the limits allow, and yield each as it ends.
 
-        Items that ``may_start`` no longer lets begin are yielded last, with None. ``work`` must not raise.
+        Items that ``may_start`` no longer lets begin are yielded with None; it is asked again on the thread
+        that does the work, since that may have had to wait for its turn. ``work`` must not raise.
         """
-        waiting = list(items)
-        flying: dict[Future[R], T] = {}
+        waiting = _grouped(items, keys)
+        flying: dict[Future[R | None], tuple[T, frozenset[str]]] = {}
         while waiting or flying:
             if waiting and not may_start():
                 break
-            self._launch(waiting, flying, keys, work, pool)
+            for item, mine in self._next(waiting, flying):
+                flying[pool.submit(lambda i: work(i) if may_start() else None, item)] = (item, mine)
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
-                yield flying.pop(future), future.result()
+                yield flying.pop(future)[0], future.result()
         for future in list(flying):
-            yield flying.pop(future), future.result()
-        for item in waiting:
-            yield item, None
+            yield flying.pop(future)[0], future.result()
+        for queue in waiting.values():
+            for item in queue:
+                yield item, None
 
-    def _launch(
+    def _next(
         self,
-        waiting: list[T],
-        flying: dict[Future[R], T],
-        keys: Callable[[T], frozenset[str]],
-        work: Callable[[T], R],
-        pool: Executor,
-    ) -> None:
-        """Start what fits, in order; what does not fit stays."""
-        counts: dict[str, int] = {}
-        for item in flying.values():
-            for key in keys(item):
-                counts[key] = counts.get(key, 0) + 1
-        candidates, waiting[:] = waiting[:], []
-        for item in candidates:
-            mine = keys(item)
-            if len(flying) >= self.total or any(counts.get(k, 0) >= self.limit(k) for k in mine):
-                waiting.append(item)
-                continue
-            flying[pool.submit(work, item)] = item
-            for key in mine:
-                counts[key] = counts.get(key, 0) + 1
+        waiting: dict[frozenset[str], deque[T]],
+        flying: Mapping[Future[R | None], tuple[T, frozenset[str]]],
+    ) -> Iterator[tuple[T, frozenset[str]]]:
+        """Take what fits beside what flies. ``flying`` grows while the caller goes on."""
+        counts = Counter(key for _, mine in flying.values() for key in mine)
+        for mine, queue in list(waiting.items()):
+            while queue and len(flying) < self.total and all(counts[k] < self.limit(k) for k in mine):
+                counts.update(mine)
+                yield queue.popleft(), mine
+            if not queue:
+                del waiting[mine]
+
+
+def _grouped(items: Iterable[T], keys: Callable[[T], frozenset[str]]) -> dict[frozenset[str], deque[T]]:
+    """Items below the same networks wait in one queue, so that a full network is looked at once."""
+    groups: dict[frozenset[str], deque[T]] = {}
+    for item in items:
+        groups.setdefault(keys(item), deque()).append(item)
+    return groups

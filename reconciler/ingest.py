@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from reconciler.events import Event, clusters_woken, read_events
 from reconciler.messages import read_wake_up
 from reconciler.ports import WakeUp
-from reconciler.worker import PROBE, Done, Worker
+from reconciler.wakeups import PROBE
+from reconciler.worker import Done, Worker
 
 log = logging.getLogger("reconciler")
 EVENT = "event"

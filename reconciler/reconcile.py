@@ -75,6 +75,12 @@ def dry_run(engine: Engine, config: ClusterConfig) -> Run:
     return Run(config, look, planning.plan(look.observed, engine.limits))
 
 
+def released(engine: Engine, run: Run, digest: str) -> Run:
+    """The same look, planned again with what the brake held back let go."""
+    look = replace(run.look, observed=replace(run.look.observed, released=digest))
+    return replace(run, look=look, plan=planning.plan(look.observed, engine.limits))
+
+
 def dry_runs(engine: Engine, configs: Sequence[ClusterConfig]) -> list[Run]:
     """Plans of several clusters, observed at the same time."""
     if len(configs) < 2:

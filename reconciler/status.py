@@ -8,6 +8,7 @@ of which has ``id``, ``name``, ``alias``, ``state``, ``frontend``, ``owner``, ``
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import Any
@@ -35,7 +36,9 @@ def status(
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
     run = state.last_run
-    sharing = ledger.sharing(name)
+    sharing: dict[str, list[Sharing]] = defaultdict(list)
+    for share in ledger.sharing(name):
+        sharing[arm_ids.key(share.pls_id)].append(share)
     return {
         "name": name,
         "configured": config is not None,
@@ -47,12 +50,13 @@ def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledge
         "held": run.get("held", []),
         "heldDigest": run.get("heldDigest", ""),
         "findings": run.get("findings", []),
-        "privateLinkServices": [_private_link_service(row, sharing) for row in ledger.ownership(name)],
+        "privateLinkServices": [
+            _private_link_service(row, sharing[arm_ids.key(row.pls_id)]) for row in ledger.ownership(name)
+        ],
     }
 
 
-def _private_link_service(row: Ownership, sharing: Iterable[Sharing]) -> dict[str, Any]:
-    tenants = [s for s in sharing if arm_ids.same(s.pls_id, row.pls_id)]
+def _private_link_service(row: Ownership, tenants: Iterable[Sharing]) -> dict[str, Any]:
     return {
         "id": row.pls_id,
         "name": arm_ids.last_name(row.pls_id),

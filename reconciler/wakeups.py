@@ -23,6 +23,7 @@ SLACK = timedelta(seconds=5)
 LAST_WRITES = timedelta(seconds=20)
 GUARD = "guard"
 PERSON = "manual"
+PROBE = "probe"
 PARKED = "parked"
 WANTED = "wanted"
 
@@ -88,6 +89,8 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
     person = arrival.wake_up.reason == PERSON
     if covered(arrival.time, lease):
         return Drop("covered by a completed run")
+    if held(lease, now) and arrival.wake_up.reason == PROBE:
+        return Drop("a run is under way, and the next probe asks again")
     if held(lease, now):
         wanted = max(lease.wanted, arrival.time) if lease.wanted else arrival.time
         return Drop("noted already") if wanted == lease.wanted else Busy(replace(lease, wanted=wanted))
@@ -97,7 +100,8 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
         if lease.parked and now < lease.parked and not _is_parked(arrival, lease):
             return Drop("the cluster backs off, and a parked message will come")
         return Park(replace(lease, parked=lease.not_before), lease.not_before)
-    return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1))
+    parked = None if _is_parked(arrival, lease) else lease.parked
+    return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1, parked=parked))
 
 
 def _is_parked(arrival: Arrival, lease: Lease) -> bool:
@@ -117,6 +121,13 @@ def guard(lease: Lease) -> WakeUp:
 def may_write(lease: Lease, now: datetime) -> bool:
     """The fence: whether the holder may still start a write."""
     return held(lease, now) and lease.until is not None and now < lease.until - LAST_WRITES
+
+
+def renew(taken: Lease, current: Lease, now: datetime, lasts: timedelta) -> Lease | None:
+    """The row with a longer lease, for a run whose looking took long. None where it is somebody else's by now."""
+    if current.fence != taken.fence or current.holder != taken.holder:
+        return None
+    return replace(current, until=now + lasts)
 
 
 @dataclass(frozen=True, slots=True)

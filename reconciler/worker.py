@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler import wakeups
@@ -11,11 +11,10 @@ from reconciler.errors import OutsideError, Stale
 from reconciler.model import ClusterConfig
 from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.reconcile import Engine, Run, reconcile, record
-from reconciler.wakeups import Arrival, Busy, Drop, Ended, Park, Take
+from reconciler.wakeups import PROBE, Arrival, Busy, Drop, Ended, Park, Take
 
 # Gets the fence (whether another write may start) and what to call before the first write.
 Work = Callable[[Callable[[], bool], Callable[[], None]], Run]
-PROBE = "probe"
 TRIES = 10
 
 
@@ -66,7 +65,7 @@ class Worker:
                         self.ledger.write_lease(decision.lease)
                         return Done(f"cluster {config.name}: a run is under way; it looks again afterwards")
                     case Park():
-                        self._send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
+                        self.send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
                         self.ledger.write_lease(decision.lease)
                         return Done(f"cluster {config.name}: backs off until {decision.due:%H:%M:%S} UTC")
                     case Take():
@@ -86,18 +85,30 @@ class Worker:
         except OutsideError:
             return True
 
-    def _send(self, wake_up: WakeUp, now: datetime) -> None:
+    def renew(self, taken: Lease) -> Lease:
+        """A lease as long as a fresh one, for the writes. The old one where somebody else has taken over."""
+        lasts = timedelta(seconds=self.lease_seconds)
+        for _ in range(TRIES):
+            now, current = self.engine.clock.now(), self.ledger.lease(taken.cluster)
+            renewed = wakeups.renew(taken, current, now, lasts)
+            if renewed is None:
+                return replace(taken, until=now)
+            try:
+                return self.ledger.write_lease(renewed)
+            except Stale:
+                continue
+        return taken
+
+    def send(self, wake_up: WakeUp, now: datetime) -> None:
+        """Send; a message that is due later becomes visible then."""
         delay = (wake_up.due - now).total_seconds() if wake_up.due else 0.0
         self.queue.send(wake_up, max(0.0, delay))
 
     def run(self, config: ClusterConfig, reason: str, taken: Lease, work: Work) -> Done:
         """Do the work under the lease, write down what came of it, release."""
-        clock, run_id = self.engine.clock, self.new_id()
+        clock, run_id, hold = self.engine.clock, self.new_id(), Hold(self, taken)
         try:
-            run = work(
-                lambda: wakeups.may_write(taken, clock.now()),
-                lambda: self._send(wakeups.guard(taken), clock.now()),
-            )
+            run = work(hold.may_write, hold.before_writes)
             record(self.ledger, run, run_id, reason, clock.now())
         except BaseException:
             self._give_up(taken)
@@ -120,7 +131,7 @@ class Worker:
             if release is None:
                 return
             for message in release.messages:
-                self._send(message, now)
+                self.send(message, now)
             try:
                 self.ledger.write_lease(release.lease)
                 return
@@ -137,13 +148,30 @@ class Worker:
         try:
             self._release(taken, Ended(False, None, now + pause))
         except OutsideError:
-            self._send(wakeups.guard(taken), now)
+            self.send(wakeups.guard(taken), now)
 
     def poison(self, cluster: str, text: str) -> None:
         """Record a message that failed for good."""
         sentence = f"a message of the queue failed for good and was set aside: {text[:500]}"
         now = self.engine.clock.now()
         self.ledger.add_history([HistoryEntry(cluster, now, "poison", "Poison", sentence)])
+
+
+@dataclass(slots=True)
+class Hold:
+    """The lease of one run. Looking may have taken most of it, so that it is renewed before the first write."""
+
+    worker: Worker
+    lease: Lease
+
+    def may_write(self) -> bool:
+        """The fence."""
+        return wakeups.may_write(self.lease, self.worker.engine.clock.now())
+
+    def before_writes(self) -> None:
+        """Renew the lease, and park the message that wakes the cluster should this run die."""
+        self.lease = self.worker.renew(self.lease)
+        self.worker.send(wakeups.guard(self.lease), self.worker.engine.clock.now())
 
 
 def _sentence(run: Run) -> str:

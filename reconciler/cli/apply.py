@@ -19,7 +19,7 @@ from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.plan import Reason
 from reconciler.ports import ClusterState, Lease, WakeUp
-from reconciler.reconcile import Run, carry_out, decide, dry_run, report_of
+from reconciler.reconcile import Run, carry_out, decide, dry_run, released, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
 from reconciler.settings import Settings
 from reconciler.wakeups import Arrival
@@ -103,14 +103,14 @@ class Rounds:
                 raise Rejected(f"it offers {offered}, not {uid[:80]}", code="OtherIdentity")
             self._decide(lambda s: replace(s, identity=uid, offered=""), f"the identity {uid} was accepted")
 
-    def _release(self, digest: str) -> Run:
-        """Let go what is held, and plan anew."""
+    def _release(self, run: Run, digest: str) -> Run:
+        """Let go what is held: the same look, planned again. What was shown as held is all that is added."""
         until = self._now() + RELEASE_FOR
         self._decide(
             lambda s: replace(s, released=digest, released_until=until),
             f"the held deletes {digest} were released",
         )
-        return dry_run(self.worker.engine, self.config)
+        return released(self.worker.engine, run, digest)
 
     def _decide(self, change: Callable[[ClusterState], ClusterState], sentence: str) -> None:
         decide(self.worker.ledger, self.config.name, self._now(), change, sentence)
@@ -145,7 +145,7 @@ class Rounds:
             self.unexpected = True
             return run
         if first and self.options.force:
-            run = self._release(self.options.force)
+            run = self._release(run, self.options.force)
         return carry_out(self.worker.engine, run, may_start, before, self._progress)
 
     def _differs(self, run: Run) -> bool:

@@ -275,7 +275,7 @@ def test_a_lost_answer_is_looked_at_before_anything_is_written() -> None:
 def test_the_fence_stops_writes() -> None:
     """A lease about to end belongs to the next holder: what has not begun stays."""
     world = worlds.make(*worlds.some(5), gate=Gate(1, 1))
-    run = world.run(may_start=first(2))
+    run = world.run(may_start=first(4))
     assert sorted(results(run)) == [Result.ACCEPTED, Result.ACCEPTED, *[Result.LEFT] * 3]
     assert len(world.written()) == 2
     due = run.come_back

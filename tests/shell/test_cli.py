@@ -296,6 +296,21 @@ def test_the_brake_is_released_for_exactly_the_list_shown(terminal: Terminal) ->
     assert [e.kind for e in world.ledger.history("prod", 50)].count("person") == 1
 
 
+@given(*worlds.some(4), limits=Limits(brake_minimum=3))
+def test_force_carries_out_no_more_than_was_shown(terminal: Terminal) -> None:
+    """What appears between the look that was printed and the writes waits for the next look."""
+    world = terminal.world
+    terminal("apply")
+    for each in worlds.some(4):
+        world.remove(each)
+    terminal("apply")
+    held = terminal.json("plan")[1]["plans"][0]["heldDigest"]
+    world.forget_calls()
+    terminal("apply", "--no-wait", "--force", held)
+    assert [call for call in world.calls if call == "list_services"] == ["list_services"]
+    assert len(world.written()) == 4
+
+
 def test_an_identity_that_nobody_offers_is_not_accepted(terminal: Terminal) -> None:
     """A slip of the keyboard would lock the cluster out."""
     assert terminal("apply", "--accept-identity", "abc")[0] == 1

@@ -368,6 +368,30 @@ def test_no_write_starts_at_the_end_of_a_lease() -> None:
     assert len(world.written()) == 4
 
 
+def test_a_cluster_that_takes_long_to_read_is_written_all_the_same() -> None:
+    """Looking took longer than the writes' part of the lease: it is renewed before the first write."""
+    world = worlds.make(WEB)
+    world.azure.meanwhile["list_load_balancers"] = lambda: world.clock.forward(110)
+    world.handle()
+    assert world.written() == [("put_private_link_service", "pls-0")]
+    [(_, delay)] = [(reason, d) for reason, d in world.waiting() if reason == wakeups.GUARD]
+    assert delay > 100
+
+
+def test_a_run_whose_lease_was_taken_over_while_it_looked_writes_nothing() -> None:
+    """Its successor looks and writes itself."""
+    world = worlds.make(WEB)
+
+    def taken_over() -> None:
+        world.clock.forward(121)
+        held_by_another(world)
+
+    world.azure.meanwhile["list_load_balancers"] = taken_over
+    world.handle()
+    assert world.written() == []
+    assert world.ledger.lease("prod").holder == "other"
+
+
 def test_clusters_do_not_wait_for_each_other() -> None:
     """A lease, a back-off and a broken cluster are that cluster's."""
     world = worlds.make(WEB, clusters=("prod", "dev"))

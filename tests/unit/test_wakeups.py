@@ -12,6 +12,7 @@ from reconciler.wakeups import (
     GUARD,
     PARKED,
     PERSON,
+    PROBE,
     WANTED,
     Arrival,
     Busy,
@@ -27,6 +28,7 @@ from reconciler.wakeups import (
     held,
     may_write,
     release,
+    renew,
 )
 from tests.builders import NOW, after
 
@@ -247,3 +249,26 @@ def test_the_pause_doubles_from_five_seconds_to_five_minutes(
 ) -> None:
     """Or as long as asked, an hour at most."""
     assert back_off(failures, asked) == seconds
+
+
+def test_a_probe_leaves_a_run_under_way_alone() -> None:
+    """It comes again by itself; a note would cost a full run each time the two meet."""
+    assert isinstance(on(message(reason=PROBE), HELD), Drop)
+    assert isinstance(on(message(reason=PROBE), DEAD), Take)
+
+
+def test_a_parked_message_that_takes_the_lease_is_relied_upon_no_more() -> None:
+    """It came early by another clock: the next look needs a message of its own."""
+    due = after(seconds=1)
+    decision = on(message(-10, PARKED, due), replace(FREE, parked=due))
+    assert isinstance(decision, Take)
+    assert decision.lease.parked is None
+    assert isinstance(on(message(-10), replace(FREE, parked=due)), Take)
+
+
+def test_a_lease_is_renewed_only_by_its_holder() -> None:
+    """Looking may take most of a lease; the writes get a whole one, unless somebody took over."""
+    current = replace(HELD, wanted=after(seconds=3), version="w")
+    renewed = renew(HELD, current, after(seconds=101), LASTS)
+    assert renewed == replace(current, until=after(seconds=221))
+    assert renew(HELD, replace(current, fence=5, holder="b"), NOW, LASTS) is None

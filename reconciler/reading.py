@@ -112,16 +112,30 @@ def _frontend(
         return None
     named = [arm_ids.last_name(_text(r.get("id"))) for r in _maps(properties.get("loadBalancingRules"))]
     names = dict.fromkeys((*named, *rules.get(arm_ids.key(identifier), ())))
+    name, rule_names = _text(item.get("name")) or arm_ids.last_name(identifier), tuple(filter(None, names))
     return Frontend(
         id=identifier,
-        name=_text(item.get("name")) or arm_ids.last_name(identifier),
+        name=name,
         load_balancer_id=load_balancer_id,
-        rule_names=tuple(name for name in names if name),
+        rule_names=rule_names,
         private_ip=_text(properties.get("privateIPAddress")),
         subnet_id=_text(_map(properties.get("subnet")).get("id")),
         public_ip_id=_text(_map(properties.get("publicIPAddress")).get("id")),
-        ip_version=_text(properties.get("privateIPAddressVersion")) or "IPv4",
+        ip_version=_ip_version(properties, (name, *rule_names)),
     )
+
+
+def _ip_version(properties: Mapping[str, Any], names: Iterable[str]) -> str:
+    """A frontend's own word, or its names' where it has none or is public.
+
+    The provider sets the version of internal frontends only. A public one is told by the suffix that it
+    gives to whatever serves the IPv6 side of a dual-stack Service (``getResourceByIPFamily``).
+    """
+    told = _text(properties.get("privateIPAddressVersion"))
+    public = bool(properties.get("publicIPAddress"))
+    if told and not (public and told == "IPv4"):
+        return told
+    return "IPv6" if any(name.lower().endswith("-ipv6") for name in names) else "IPv4"
 
 
 def private_link_service(item: Mapping[str, Any]) -> PrivateLinkService | None:

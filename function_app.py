@@ -157,7 +157,9 @@ async def _serve(
     """Parameters from the query and, for POST, from a JSON body; the query wins."""
 
     def work() -> api.Reply:
-        params = api.parameters(dict(req.params), req.get_body())
+        # The key may stand in the query, too; it is the platform's.
+        query = {name: value for name, value in req.params.items() if name not in ("code", "clientId")}
+        params = api.parameters(query, req.get_body())
         return call(wired().api, params)
 
     return _response(await asyncio.to_thread(lambda: api.answer(work)))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from reconciler import wakeups
@@ -85,9 +86,10 @@ class Api:
 
     def resync(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``dryRun``, ``wait``: queue it, plan it, or do it now."""
+        _only(params, "cluster", "dryRun", "wait")
         dry, wait = _flag(params, "dryRun"), _flag(params, "wait")
         if dry:
-            return self.plan(params)
+            return self.plan({"cluster": params.get("cluster", "")})
         if wait:
             return self._run_now(self._one(params))
         configs = self._some(params)
@@ -101,6 +103,7 @@ class Api:
 
     def plan(self, params: Params) -> Reply:
         """``cluster`` (all where absent): what would be written now, and what was found. Writes nothing."""
+        _only(params, "cluster")
         runs = dry_runs(self.worker.engine, self._some(params))
         plans = [plan_json(run.plan, run.config.mode) for run in runs]
         return Reply(200, {"version": VERSION, "plans": plans})
@@ -119,6 +122,7 @@ class Api:
 
     def release(self, params: Params) -> Reply:
         """``cluster`` and ``digest`` (what the brake held back) or ``identity`` (the cluster that answers)."""
+        _only(params, "cluster", "digest", "identity")
         config = self._one(params)
         digest, identity = params.get("digest", "").strip(), params.get("identity", "").strip()
         if bool(digest) == bool(identity):
@@ -168,18 +172,21 @@ class Api:
 
     def pause(self, params: Params) -> Reply:
         """``cluster``: nothing is done for it until it is resumed; wake-ups are dropped."""
+        _only(params, "cluster")
         name = self._one(params).name
         self._change(name, lambda s: replace(s, paused=True), "the cluster was paused", wake=False)
         return Reply(200, {"cluster": name, "paused": True})
 
     def resume(self, params: Params) -> Reply:
         """``cluster``: go on, beginning with a full run."""
+        _only(params, "cluster")
         name = self._one(params).name
         self._change(name, lambda s: replace(s, paused=False), "the cluster was resumed")
         return Reply(202, {"cluster": name, "paused": False, "queued": [name]})
 
     def status(self, params: Params) -> Reply:
         """``cluster`` (all where absent): the state from the ledgers alone."""
+        _only(params, "cluster")
         name = params.get("cluster", "").strip()
         configs = self.worker.configs()
         report = status(self.worker.ledger, configs, name, self.worker.engine.pool)
@@ -189,8 +196,11 @@ class Api:
 
     def history(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``limit`` (1 to 500, default 50): the newest entries first."""
-        limit = _number(params, "limit", 50, MAX_HISTORY)
-        entries = self.worker.ledger.history(params.get("cluster", "").strip(), limit)
+        _only(params, "cluster", "limit")
+        limit, name = _number(params, "limit", 50, MAX_HISTORY), params.get("cluster", "").strip()
+        entries = self.worker.ledger.history(name, limit)
+        if name and not entries and name not in self.worker.configs():
+            raise _unknown(name, self.worker.configs())
         return Reply(200, {"version": VERSION, "entries": [entry_json(e) for e in entries]})
 
     def health(self) -> Reply:
@@ -221,6 +231,19 @@ def _unknown(name: str, configs: Mapping[str, ClusterConfig]) -> BadRequest:
 
 def _paused(name: str) -> BadRequest:
     return BadRequest(409, "Paused", f"cluster {name} is paused; resume it first (POST /api/resume)")
+
+
+def _only(params: Params, *names: str) -> None:
+    """A misspelt parameter must not lead to something else being done."""
+    for name in params:
+        if name not in names:
+            close = get_close_matches(name.lower(), [n.lower() for n in names], 1)
+            meant = next((f"; did you mean {n}?" for n in names if [n.lower()] == close), "")
+            raise BadRequest(
+                400,
+                "BadParameter",
+                f"there is no parameter {name[:80]!r}{meant or '.'} Known: {', '.join(names)}",
+            )
 
 
 def _flag(params: Params, name: str) -> bool:

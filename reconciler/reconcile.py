@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler import bookkeeping, planning
+from reconciler import arm_ids, bookkeeping, planning
 from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits
 from reconciler.observe import Look, Outside, observe
-from reconciler.plan import Plan, Severity
+from reconciler.plan import Finding, Plan, Reason, Severity
 from reconciler.planning.world import known
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
@@ -208,10 +208,27 @@ def report_of(run: Run, run_id: str, reason: str, finished: datetime) -> dict[st
         "heldDigest": plan.held_digest,
         "writes": _writes_json(run),
         "held": [write_json(w) for w in plan.held],
-        "findings": [finding_json(f) for f in plan.findings],
+        "findings": [finding_json(f) for f in (*plan.findings, *_refusals(run))],
         "failures": _sentences(run.look.failures),
         "comeBack": instant(run.come_back),
     }
+
+
+def _refusals(run: Run) -> list[Finding]:
+    """What ARM refused just now; the next plan says it again while it stays so."""
+    told = {arm_ids.key(f.pls_id) for f in run.plan.findings if f.severity is Severity.ERROR and f.pls_id}
+    return [
+        Finding(
+            Reason.REJECTED,
+            Severity.ERROR,
+            f"could not {outcome.sentence}",
+            outcome.write.service,
+            getattr(outcome.write, "frontend_id", ""),
+            getattr(outcome.write, "pls_id", ""),
+        )
+        for outcome in run.applied.outcomes
+        if outcome.result is Result.FAILED and arm_ids.key(getattr(outcome.write, "pls_id", "")) not in told
+    ]
 
 
 def _writes_json(run: Run) -> list[dict[str, Any]]:

@@ -61,7 +61,8 @@ def _private_link_service(row: Ownership, tenants: Iterable[Sharing]) -> dict[st
         "id": row.pls_id,
         "name": arm_ids.last_name(row.pls_id),
         "alias": row.alias,
-        "state": row.state,
+        # Written down before ARM was asked; ARM said no.
+        "state": "Refused" if row.last_error and not row.resource_guid else row.state,
         "frontend": row.frontend_id,
         "owner": row.owner.key,
         "sharers": [s.service.key for s in tenants if s.role == "shares"],
@@ -100,6 +101,10 @@ def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
     seen = f"last run {run['began']}, {run['seconds']} s, {run['reason']}" if run else "never looked at"
     yield f"{cluster['name']} ({', '.join(flags)}): {seen}"
     yield from _table([_row(pls) for pls in cluster["privateLinkServices"]])
+    for pls in cluster["privateLinkServices"]:
+        if pls["lastError"]:
+            again = f"; tried again after {pls['notBefore']}" if pls["notBefore"] else ""
+            yield f"  ! {pls['name']}: {pls['lastError']}{again}"
     for write in cluster["held"]:
         yield f"  held ({cluster['heldDigest']}): {write['sentence']}"
     for finding in cluster["findings"]:

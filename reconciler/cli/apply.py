@@ -7,17 +7,17 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler import wakeups, wiring
+from reconciler import arm_ids, wakeups, wiring
 from reconciler.api import RELEASE_FOR
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.cli import codes
 from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
-from reconciler.plan import Reason
+from reconciler.plan import DeletePls, PutPls, Reason
 from reconciler.ports import ClusterState, Lease, WakeUp
 from reconciler.reconcile import Run, carry_out, decide, dry_run, released, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
@@ -66,6 +66,7 @@ class Rounds:
     options: Namespace
     talk: Callable[[str], None]
     report: dict[str, Any] | None = None
+    written: set[str] = field(default_factory=set)
     failed: bool = False
     unexpected: bool = False
 
@@ -79,8 +80,9 @@ class Rounds:
             if self.unexpected:
                 return codes.UNEXPECTED
             if self.options.no_wait or not run.look.complete or self.config.mode == "plan" or settled(run):
+                self._tell_end(run)
                 return self._code(run)
-            due = run.come_back or self._now() + timedelta(seconds=POLL_SECONDS)
+            due = self._next_look(run)
             if due > deadline:
                 self.talk(
                     f"{self.config.name}: not settled after {self.options.timeout} s; it goes on without you"
@@ -91,6 +93,20 @@ class Rounds:
 
     def _now(self) -> datetime:
         return self.worker.engine.clock.now()
+
+    def _next_look(self, run: Run) -> datetime:
+        """When the run wants to come back; at once after a refusal, which the next plan shows as settled."""
+        soon = self._now() + timedelta(seconds=POLL_SECONDS)
+        refused = any(outcome.result is Result.FAILED for outcome in run.applied.outcomes)
+        return soon if refused or run.come_back is None else run.come_back
+
+    def _tell_end(self, run: Run) -> None:
+        """What became of the Private Link Services that were written."""
+        rows = {arm_ids.key(row.pls_id): row for row in run.plan.ownership}
+        for key in sorted(self.written):
+            row = rows.get(key)
+            state = f"{row.state}, alias {row.alias}" if row and row.alias else row.state if row else "gone"
+            self.talk(f"  {arm_ids.last_name(row.pls_id if row else key)}: {state}")
 
     def _permit(self) -> None:
         """What the person allows: another identity. Raises Rejected for one not offered, or where paused."""
@@ -110,7 +126,10 @@ class Rounds:
             lambda s: replace(s, released=digest, released_until=until),
             f"the held deletes {digest} were released",
         )
-        return released(self.worker.engine, run, digest)
+        run = released(self.worker.engine, run, digest)
+        self.talk(f"{self.config.name}: {digest} is released; this is carried out:")
+        self.talk(plan_text(run.plan, self.config.mode))
+        return run
 
     def _decide(self, change: Callable[[ClusterState], ClusterState], sentence: str) -> None:
         decide(self.worker.ledger, self.config.name, self._now(), change, sentence)
@@ -164,6 +183,8 @@ class Rounds:
         return False
 
     def _progress(self, outcome: Outcome) -> None:
+        if isinstance(outcome.write, PutPls | DeletePls) and outcome.result is Result.ACCEPTED:
+            self.written.add(arm_ids.key(outcome.write.pls_id))
         self.failed = self.failed or outcome.result is Result.FAILED
         self.talk(outcome_text(outcome))
 

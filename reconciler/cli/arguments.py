@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from typing import Any, NoReturn
 
 from reconciler.cli.codes import ERROR
@@ -61,6 +61,12 @@ def parser() -> ArgumentParser:
     return top
 
 
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        raise ArgumentTypeError("wanted: a number of seconds, 0 or more")
+    return int(text)
+
+
 def _add_apply(apply: ArgumentParser) -> None:
     apply.add_argument(
         "--expect", metavar="DIGEST", help="end with 4 unless the plan has this digest (one cluster only)"
@@ -73,5 +79,9 @@ def _add_apply(apply: ArgumentParser) -> None:
     )
     apply.add_argument("--no-wait", action="store_true", help="return when the writes are accepted")
     apply.add_argument(
-        "--timeout", metavar="SECONDS", type=int, default=900, help="wait no longer than this (default 900)"
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=900,
+        help="wait no longer than this (default 900)",
     )

@@ -115,10 +115,22 @@ def test_a_flag_that_is_none_is_refused(world: World, value: str) -> None:
     assert queued(world) == []
 
 
-@pytest.mark.parametrize("name", ["resync", "plan", "release", "pause", "resume", "status"])
+@pytest.mark.parametrize("name", ["resync", "plan", "release", "pause", "resume", "status", "history"])
+@pytest.mark.parametrize(("wrong", "hint"), [("dryrun", "dryRun"), ("clutser", "cluster"), ("x", "Known")])
+def test_a_misspelt_parameter_does_nothing(world: World, name: str, wrong: str, hint: str) -> None:
+    """A dry run spelt wrong must not become a real one of all clusters."""
+    reply = ask(world, name, **{wrong: "true"})
+    assert code(reply) == (400, "BadParameter")
+    assert world.calls == []
+    if name == "resync":
+        assert hint in reply.body["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["resync", "plan", "release", "pause", "resume", "status", "history"])
 def test_an_unknown_cluster_is_named(world: World, name: str) -> None:
     """With those there are; a typo must not pause nothing in silence."""
-    reply = ask(world, name, cluster="prdo", digest="x")
+    digest = {"digest": "x"} if name == "release" else {}
+    reply = ask(world, name, cluster="prdo", **digest)
     assert code(reply) == (404, "UnknownCluster")
     assert "configured: dev, prod" in reply.body["error"]["message"]
 

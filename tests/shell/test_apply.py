@@ -291,6 +291,73 @@ def test_a_write_held_by_the_fence_leaves_no_trace() -> None:
     assert (row(world).written_hash, row(world).written_count) == ("", 0)
 
 
+def test_a_pls_that_somebody_made_meanwhile_is_not_replaced() -> None:
+    """Its id was free when we looked; a blind PUT would take its frontend and its tags."""
+    world = worlds.make(WEB)
+    theirs = builders.pls_json("pls-0", f"{BALANCER}-theirs/frontendIPConfigurations/fe", None)
+    world.azure.meanwhile["reserve"] = lambda: world.azure.store(theirs)
+    run = world.run()
+    assert results(run) == [Result.CHANGED]
+    assert world.written() == []
+    assert world.azure.document(pls_id("pls-0")) == theirs
+    world.clock.forward(5)
+    assert reasons(world.run()) == {Reason.NAME_TAKEN}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("tags", {OWNER_TAG: "shop/other"}),
+        ("tags", {"costcenter": "42"}),
+        ("properties", {"resourceGuid": "made-anew"}),
+        ("properties", {"provisioningState": "Updating"}),
+        ("properties", {"visibility": {"subscriptions": ["*"]}}),
+        (
+            "properties",
+            {"loadBalancerFrontendIpConfigurations": [{"id": f"{BALANCER}/frontendIPConfigurations/other"}]},
+        ),
+    ],
+)
+def test_a_pls_that_changed_meanwhile_is_not_overwritten(place: str, value: worlds.Json) -> None:
+    """A full PUT of an old look would undo a hand-over of the ownership, or somebody's tag."""
+    world = worlds.make(WEB)
+    world.run()
+    world.change(WEB, **{"name": "pls-0", "fqdns": "a.example"})
+    world.forget_calls()
+    planned = dry_run(world.engine, world.config)
+    document = world.azure.document(pls_id("pls-0"))
+    document[place] = {**document[place], **value}
+    world.azure.store(document)
+    run = carry_out(world.engine, planned, lambda: True)
+    assert results(run) == [Result.CHANGED]
+    assert world.written() == []
+    assert run.come_back is not None
+
+
+def test_a_pls_that_went_meanwhile_is_not_updated() -> None:
+    """The body of an update is no body to create from: the next look plans that."""
+    world = worlds.make(WEB)
+    world.run()
+    world.change(WEB, **{"name": "pls-0", "fqdns": "a.example"})
+    world.forget_calls()
+    planned = dry_run(world.engine, world.config)
+    world.azure.remove(pls_id("pls-0"))
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.CHANGED]
+    assert world.written() == []
+
+
+def test_a_connection_that_came_meanwhile_does_not_stop_an_update() -> None:
+    """Consumers come at any time, and a PUT takes nothing from them."""
+    world = worlds.make(WEB)
+    world.run()
+    world.change(WEB, **{"name": "pls-0", "fqdns": "a.example"})
+    planned = dry_run(world.engine, world.config)
+    document = world.azure.document(pls_id("pls-0"))
+    document["properties"]["privateEndpointConnections"] = [builders.connection("pls-0")]
+    world.azure.store({**document, "etag": 'W/"another"'})
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.ACCEPTED]
+
+
 def gone_service(slow: bool = False) -> World:
     """A world whose only Service went, after its PLS was made."""
     world = worlds.make(WEB, slow=slow)

@@ -258,6 +258,23 @@ def test_a_write_that_failed_ends_with_1(terminal: Terminal) -> None:
     assert "create pls-0: failed (the address is taken)" in out
 
 
+def test_apply_does_not_wait_for_what_azure_refuses(terminal: Terminal) -> None:
+    """One bad annotation must not hold a pipeline for its whole timeout."""
+    terminal.world.azure.fail("put_private_link_service", Rejected("the address is taken"), times=100)
+    began = terminal.world.clock.now()
+    code, _out, _ = terminal("apply")
+    assert code == 1
+    assert len(terminal.world.written()) == 1
+    assert (terminal.world.clock.now() - began).total_seconds() < 30
+    assert "the address is taken" in terminal("status")[1]
+
+
+def test_apply_tells_what_became_of_what_it_wrote(terminal: Terminal) -> None:
+    """The alias is what the consumers need."""
+    _, out, _ = terminal("apply")
+    assert f"pls-0: Succeeded, alias {terminal.world.pls('pls-0').alias}" in out
+
+
 def test_apply_gives_up_waiting_after_its_time(terminal: Terminal) -> None:
     """And says that it goes on without the person."""
     terminal.world.azure.settle = lambda: None  # type: ignore[method-assign]

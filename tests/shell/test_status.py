@@ -99,7 +99,7 @@ def test_status_tells_what_failed_and_when_it_is_tried_again() -> None:
     world.handle()
     (pls,) = told(world)["privateLinkServices"]
     assert (pls["lastError"], pls["notBefore"]) == ("the address is taken", "2026-06-01T12:00:30Z")
-    assert pls["state"] == "Planned"
+    assert pls["state"] == "Refused"
 
 
 def test_status_tells_the_last_run() -> None:

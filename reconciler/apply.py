@@ -1,7 +1,8 @@
 """Apply: carry out exactly the writes of a plan, intents before them and outcomes after them.
 
 A PUT that is accepted is not done: nothing waits for it here, a later look sees what became of it.
-Right before a delete the PLS is read once more; it goes only if it is still the one that was planned.
+Right before each write of a PLS it is read once more: writes queue for minutes, and what somebody made
+or changed meanwhile is neither replaced nor deleted.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ class Writer:
             case PutPls():
                 if write.created:
                     self.ledger.reserve(_reservation(write, owners[arm_ids.key(write.pls_id)]))
+                self._require_as_planned(write, seen)
                 return self.azure.put_private_link_service(write.pls_id, write.body)
             case PutSubnet():
                 return self.azure.put_subnet(write.subnet_id, write.body, write.etag)
@@ -142,20 +144,34 @@ class Writer:
                 assert_never(write)
         return Accepted()
 
+    def _require_as_planned(self, write: PutPls, seen: dict[str, PrivateLinkService]) -> None:
+        """Raises Stale where somebody made the PLS since it was looked for, or changed what the PUT replaces."""
+        present = self._present(write.pls_id)
+        if write.created and present:
+            raise Stale(f"Private Link Service {write.pls_id} was made by somebody else meanwhile")
+        planned = None if write.created else seen[arm_ids.key(write.pls_id)]
+        if planned and (present is None or _replaced(present) != _replaced(planned)):
+            raise Stale(
+                f"Private Link Service {write.pls_id} changed since it was looked at; it is not written"
+            )
+
     def _as_planned(self, planned: PrivateLinkService) -> bool:
         """Whether it is still the same PLS; False where it is gone already.
 
         Raises Stale where somebody changed it since: the next look decides anew.
         """
-        try:
-            present = self.azure.get_private_link_service(planned.id)
-        except NotFound:
-            return False
-        if _identity(present) != _identity(planned):
+        present = self._present(planned.id)
+        if present and _identity(present) != _identity(planned):
             raise Stale(
                 f"Private Link Service {planned.id} changed since it was looked at; nothing was deleted"
             )
-        return True
+        return present is not None
+
+    def _present(self, pls_id: str) -> PrivateLinkService | None:
+        try:
+            return self.azure.get_private_link_service(pls_id)
+        except NotFound:
+            return None
 
 
 def _identity(pls: PrivateLinkService) -> tuple[object, ...]:
@@ -164,6 +180,19 @@ def _identity(pls: PrivateLinkService) -> tuple[object, ...]:
         pls.resource_guid,
         arm_ids.key(pls.frontend_id),
         tuple(sorted(pls.tags.items())),
+    )
+
+
+def _replaced(pls: PrivateLinkService) -> tuple[object, ...]:
+    """What a PUT would undo. Not the ETag: connections come and go, and change it too."""
+    return (
+        *_identity(pls),
+        pls.provisioning_state,
+        pls.nat_ips,
+        pls.fqdns,
+        pls.proxy_protocol,
+        pls.visibility,
+        pls.auto_approval,
     )
 
 

@@ -11,7 +11,7 @@ from reconciler import arm_ids
 from reconciler.bookkeeping import Result
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.gate import Gate
-from reconciler.model import OWNER_TAG, Ownership, Reservation
+from reconciler.model import CLUSTER_TAG, OWNER_TAG, Ownership, Reservation
 from reconciler.plan import Reason
 from reconciler.reconcile import Run, carry_out, dry_run
 from tests import builders
@@ -294,7 +294,8 @@ def test_a_write_held_by_the_fence_leaves_no_trace() -> None:
 def test_a_pls_that_somebody_made_meanwhile_is_not_replaced() -> None:
     """Its id was free when we looked; a blind PUT would take its frontend and its tags."""
     world = worlds.make(WEB)
-    theirs = builders.pls_json("pls-0", f"{BALANCER}-theirs/frontendIPConfigurations/fe", None)
+    on = f"{BALANCER}-theirs/frontendIPConfigurations/fe"
+    theirs = builders.pls_json("pls-0", on, None, tags={CLUSTER_TAG: None})
     world.azure.meanwhile["reserve"] = lambda: world.azure.store(theirs)
     run = world.run()
     assert results(run) == [Result.CHANGED]

@@ -55,6 +55,14 @@ def private_link_service(subscription: str, resource_group: str, name: str) -> s
     return _network_id(subscription, resource_group, "privateLinkServices", name)
 
 
+def is_private_link_service(resource_id: str) -> bool:
+    """Whether an id is that of a Private Link Service itself."""
+    parsed = parse(resource_id)
+    if parsed is None or parsed.rest:
+        return False
+    return (parsed.provider.lower(), parsed.kind.lower()) == ("microsoft.network", "privatelinkservices")
+
+
 def subnet(subscription: str, resource_group: str, vnet: str, name: str) -> str:
     """The id of a subnet."""
     return f"{_network_id(subscription, resource_group, 'virtualNetworks', vnet)}/subnets/{name}"

@@ -139,13 +139,13 @@ def _ip_version(properties: Mapping[str, Any], names: Iterable[str]) -> str:
 
 
 def private_link_service(item: Mapping[str, Any]) -> PrivateLinkService | None:
-    """A Private Link Service; None where its id is no id."""
+    """A Private Link Service; None where its id is that of anything else: what is read here gets deleted."""
     identifier, properties = _text(item.get("id")), _properties(item)
     parsed = arm_ids.parse(identifier)
-    if parsed is None:
+    if parsed is None or not arm_ids.is_private_link_service(identifier):
         return None
     frontends = [_text(f.get("id")) for f in _maps(properties.get("loadBalancerFrontendIpConfigurations"))]
-    connections = (_connection(c) for c in _maps(properties.get("privateEndpointConnections")))
+    connections = (_connection(c, identifier) for c in _maps(properties.get("privateEndpointConnections")))
     return PrivateLinkService(
         id=identifier,
         name=parsed.name,
@@ -181,9 +181,11 @@ def _nat_ip(item: Mapping[str, Any]) -> NatIp:
     )
 
 
-def _connection(item: Mapping[str, Any]) -> Connection | None:
+def _connection(item: Mapping[str, Any], pls_id: str) -> Connection | None:
+    """A private endpoint connection; None where its id does not lie directly below the PLS's."""
     identifier, properties = _text(item.get("id")), _properties(item)
-    if not identifier:
+    parent, _, name = arm_ids.key(identifier).rpartition("/privateendpointconnections/")
+    if parent != arm_ids.key(pls_id) or not name or "/" in name:
         return None
     state = _map(properties.get("privateLinkServiceConnectionState"))
     return Connection(

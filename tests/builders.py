@@ -188,10 +188,12 @@ def pls(
     return read
 
 
-def connection(of: str, name: str = "pe-1", status: str = "Approved") -> dict[str, Any]:
+def connection(
+    of: str, name: str = "pe-1", status: str = "Approved", *, group: str = GROUP
+) -> dict[str, Any]:
     """A private endpoint connection, as a property of a Private Link Service's JSON."""
     return {
-        "id": f"{pls_id(of)}/privateEndpointConnections/{name}",
+        "id": f"{pls_id(of, group)}/privateEndpointConnections/{name}",
         "name": name,
         "properties": {
             "privateLinkServiceConnectionState": {"status": status},

@@ -144,7 +144,7 @@ def from_ownership(row: Ownership) -> dict[str, Any]:
 def to_ownership(cluster: str, entity: Entity) -> Ownership | None:
     """The row, or None where it does not say for which PLS it is (or says another than its key)."""
     pls_id = words(entity, "plsId")
-    if not pls_id or keys.pls_key(pls_id) != entity.get("RowKey"):
+    if not arm_ids.is_private_link_service(pls_id) or keys.pls_key(pls_id) != entity.get("RowKey"):
         return None
     counts = parsed(entity, "connections", {})
     return Ownership(

@@ -154,6 +154,16 @@ def test_a_row_that_contradicts_its_key_is_no_row(ledger: TableLedger, hands: Ha
     assert ledger.sharing("prod") == ()
 
 
+def test_a_row_about_another_kind_of_resource_is_no_row(ledger: TableLedger, hands: Hands) -> None:
+    """It would be read by its id, and a public IP has the provider's tags and a guid like a PLS."""
+    ledger.put_ownership([ROW])
+    (row,) = hands.rows("ownership")
+    other = PLS.replace("privateLinkServices", "publicIPAddresses")
+    hands.table("ownership").create_entity({**row, "plsId": other, "RowKey": keys.pls_key(other)})
+    assert len(hands.rows("ownership")) == 2
+    assert ledger.ownership("prod") == (ROW,)
+
+
 def test_a_pause_that_cannot_be_read_is_a_pause(ledger: TableLedger, hands: Hands) -> None:
     """Somebody wanted it to stop; the words for no are read as no."""
     ledger.write_state(ClusterState("prod"))

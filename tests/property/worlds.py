@@ -145,18 +145,21 @@ def link(draw: st.DrawFn, name: str, at: str, owners: list[str]) -> dict[str, An
     tag = draw(st.sampled_from(["kubernetes"] * 8 + [" Kubernetes ", "other", None]))
     states = ["Pending", "Approved", "Disconnected"]
     connected = draw(st.lists(st.sampled_from(states), max_size=2))
+    group = draw(st.sampled_from(["MC_prod", "MC_prod", "elsewhere"]))
     return pls_json(
         name,
         at,
         None,
-        group=draw(st.sampled_from(["MC_prod", "MC_prod", "elsewhere"])),
+        group=group,
         tags={
             CLUSTER_TAG: tag,
             OWNER_TAG: draw(st.sampled_from([*owners, *owners, "shop/ghost", "x", None])),
         },
         provisioningState=draw(st.sampled_from(["Succeeded"] * 5 + ["Failed", "Updating", "Deleting"])),
         fqdns=draw(st.sampled_from([[], ["by-hand"], ["a", "b"]])),
-        privateEndpointConnections=[connection(name, f"pe-{i}", s) for i, s in enumerate(connected)],
+        privateEndpointConnections=[
+            connection(name, f"pe-{i}", s, group=group) for i, s in enumerate(connected)
+        ],
     )
 
 

@@ -226,7 +226,7 @@ def test_connections_are_counted_by_state() -> None:
         }
         for i, status in enumerate(["Pending", "Approved", "Approved"])
     ]
-    (kept,) = decide(WEB, links=[pls(ON, WEB, privateEndpointConnections=states)]).ownership
+    (kept,) = decide(WEB, links=[pls(ON, WEB, "x", privateEndpointConnections=states)]).ownership
     assert dict(kept.connections) == {"Approved": 2, "Pending": 1}
 
 

@@ -8,7 +8,20 @@ import pytest
 
 from reconciler import reading
 from reconciler.model import Frontend
-from tests.builders import EXTERNAL, INTERNAL, decide, deeds, frontend, network_id, pls, put_of, service
+from tests.builders import (
+    EXTERNAL,
+    INTERNAL,
+    connection,
+    decide,
+    deeds,
+    frontend,
+    network_id,
+    pls,
+    pls_id,
+    pls_json,
+    put_of,
+    service,
+)
 
 UID = "a1234567890abcdef1234567890abcde"
 PUBLIC: dict[str, Any] = {"publicIPAddress": {"id": network_id("publicIPAddresses", "ip")}}
@@ -65,3 +78,37 @@ def test_a_dual_stack_public_service_gets_its_pls_on_the_ipv4_frontend_alone() -
     assert put_of(decide(web, frontends=[four, six])).frontend_id == four.id
     named = service(internal=False, ip_families=("IPv4", "IPv6"), settings={"name": "mine"})
     assert deeds(decide(named, frontends=[four, six], links=[pls(four, named, "mine")]).writes) == []
+
+
+# What is no Private Link Service
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        network_id("publicIPAddresses", "kubernetes-a1"),
+        network_id("privateLinkServices", "x") + "/privateEndpointConnections/pe",
+        network_id("privateLinkServices", "x").replace("Microsoft.Network", "Microsoft.Other"),
+        "x",
+    ],
+)
+def test_another_resource_is_no_private_link_service(identifier: str) -> None:
+    """The provider tags public IPs as it tags PLSs: whatever passes for one of ours may be deleted."""
+    assert reading.private_link_service({**pls_json("x", "", "shop/web"), "id": identifier}) is None
+
+
+def test_the_id_of_a_private_link_service_has_no_case() -> None:
+    """ARM spells it as whoever wrote first did."""
+    spelled = pls_id("x").upper()
+    assert reading.private_link_service({**pls_json("x", "", "shop/web"), "id": spelled}) is not None
+
+
+def test_a_connection_is_one_only_below_its_private_link_service() -> None:
+    """Its id is one that gets deleted."""
+    foreign = {**connection("x", "a"), "id": network_id("virtualNetworks", "vnet")}
+    beside, deeper = connection("y", "b"), connection("x", "c/d")
+    own = {**connection("x", "e"), "id": connection("x", "e")["id"].upper()}
+    raw = pls_json("x", "", "shop/web", privateEndpointConnections=[foreign, beside, deeper, own])
+    read = reading.private_link_service(raw)
+    assert read is not None
+    assert [c.id for c in read.connections] == [own["id"]]

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     MOVE_NOT_POSSIBLE = "MoveNotPossible"
     # findings: states
     WAITING = "Waiting"
+    NO_FRONTEND = "NoFrontend"
     STUCK = "Stuck"
     SETTLING = "LeftToInTreeController"
     BACK_OFF = "BackOff"

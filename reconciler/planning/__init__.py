@@ -50,7 +50,7 @@ def plan(observed: Observed, limits: Limits) -> Plan:
     draft = Draft(observed, limits)
     world = World(observed)
     notices.report_public_ips(draft)
-    notices.refuse_ipv6_alone(draft, world)
+    notices.report_unseated(draft, world)
     claiming.decide_all(draft, world)
     for load_balancer, frontend, pls in world.frontends_with_pls():
         if arm_ids.key(pls.id) not in draft.moved:

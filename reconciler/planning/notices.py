@@ -30,21 +30,34 @@ def report_public_ips(draft: Draft) -> None:
         )
 
 
-def refuse_ipv6_alone(draft: Draft, world: World) -> None:
-    """An IPv6 frontend has no tenants here, so that its Service would never hear why it gets nothing."""
-    config = draft.observed.cluster
+def report_unseated(draft: Draft, world: World) -> None:
+    """A Service that asks and stands on no frontend would never hear why it gets nothing."""
+    config, public_unread = draft.observed.cluster, isinstance(draft.observed.public_ips, Unknown)
     seated = {tenant.uid for tenants in world.tenants.values() for tenant in tenants}
-    for service in sorted(filter(lambda s: s.live, world.services), key=seniority):
-        if service.ip_families != ("IPv6",) or service.uid in seated:
-            continue
+    for service in sorted(filter(lambda s: s.live and s.uid not in seated, world.services), key=seniority):
         claim = read_claim(service, config.pls_prefix, config.default_subnet)
-        if claim.asks:
+        if not claim.asks or (public_unread and not is_internal(service)):
+            continue
+        if claim.ineligible:
+            what = f"gets no Private Link Service: {claim.ineligible}"
             draft.find(
-                Reason.NOT_ELIGIBLE,
-                Severity.ERROR,
-                f"Service {service.key} gets no Private Link Service of its own: {claim.ineligible}.",
-                service=service.key,
+                Reason.NOT_ELIGIBLE, Severity.ERROR, f"Service {service.key} {what}.", service=service.key
             )
+        else:
+            _report_no_frontend(draft, world, service)
+
+
+def _report_no_frontend(draft: Draft, world: World, service: Service) -> None:
+    group = draft.observed.cluster.load_balancer_resource_group
+    names = ", ".join(sorted(lb.name for lb in world.load_balancers)) or "none at all"
+    draft.find(
+        Reason.NO_FRONTEND,
+        Severity.INFO,
+        f"Service {service.key} asks for a Private Link Service, but none of the load balancers in resource group "
+        f"{group} has a frontend of it (there: {names}). It gets one when its cloud provider has made the frontend; "
+        "if it has an address already, the cluster's loadBalancerResourceGroup may be another one.",
+        service=service.key,
+    )
 
 
 def warn(

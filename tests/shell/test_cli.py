@@ -262,7 +262,7 @@ def test_apply_does_not_wait_for_what_azure_refuses(terminal: Terminal) -> None:
     """One bad annotation must not hold a pipeline for its whole timeout."""
     terminal.world.azure.fail("put_private_link_service", Rejected("the address is taken"), times=100)
     began = terminal.world.clock.now()
-    code, _out, _ = terminal("apply")
+    code, _, _ = terminal("apply")
     assert code == 1
     assert len(terminal.world.written()) == 1
     assert (terminal.world.clock.now() - began).total_seconds() < 30

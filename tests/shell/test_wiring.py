@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from reconciler import settings, wiring
 from reconciler.adapters.tables import TableLedger
@@ -118,3 +119,23 @@ def test_the_app_makes_its_tables_and_queue(azurite: Storage) -> None:
     assert made.api.resync({}).body == {"queued": ["prod"], "paused": []}
     assert made.api.health().status == 200
     assert wiring.app(settings.load(environ)).api.health().status == 200
+
+
+@pytest.mark.azurite
+def test_clusters_in_a_blob_are_read_at_each_run(azurite: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    """A new cluster needs no restart, and a bad upload takes nobody out of service."""
+    account = BlobServiceClient.from_connection_string(azurite.connection_string)
+    account.create_container("wiring-test")
+    blob = account.get_blob_client("wiring-test", "clusters.json")
+    blob.upload_blob(CLUSTERS)
+    environ = {
+        "CLUSTERS_BLOB": "wiring-test/clusters.json",
+        "AzureWebJobsStorage": azurite.connection_string,
+    }
+    configs = wiring.configs_of(settings.load(environ))
+    assert list(configs()) == ["prod"]
+    blob.upload_blob(CLUSTERS.replace('"prod"', '"dev"'), overwrite=True)
+    assert list(configs()) == ["dev"]
+    blob.upload_blob("[]", overwrite=True)
+    assert list(configs()) == ["dev"]
+    assert "last good copy" in caplog.text

@@ -41,7 +41,10 @@ class Cluster(Protocol):
         """The UID of the Service ``default/kubernetes``, which tells one cluster from another."""
 
     def get_service(self, namespace: str, name: str) -> Service | None:
-        """One Service by name, of any type; None only where the API said 404 for it."""
+        """One Service by name, of any type; None only where the API said 404 for it.
+
+        Raises Rejected for what no Service can be called, which proves nothing.
+        """
 
     def digest(self) -> str:
         """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""

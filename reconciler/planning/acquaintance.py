@@ -21,6 +21,12 @@ from reconciler.model import (
 from reconciler.tenancy import standing_on, uid_prefix
 
 
+def tagged_owner(pls: PrivateLinkService) -> ServiceRef:
+    """Whom the owner tag names. People type it in any case; Kubernetes has lower-case names only."""
+    namespace, _, name = (pls.tag(OWNER_TAG) or "").lower().partition("/")
+    return ServiceRef(namespace.strip(), name.strip())
+
+
 class Acquaintance:
     """Knows every tenant that anything tells of."""
 
@@ -50,9 +56,9 @@ class Acquaintance:
 
     def _remembered(self, pls: PrivateLinkService) -> list[ServiceRef]:
         refs = [*self._owners.get(arm_ids.key(pls.id), ()), *(s.service for s in self.sharing(pls.id))]
-        namespace, slash, name = (pls.tag(OWNER_TAG) or "").strip().partition("/")
-        if slash and namespace and name and "/" not in name:
-            refs.append(ServiceRef(namespace, name))
+        tagged = tagged_owner(pls)
+        if tagged.namespace and "/" not in tagged.name:
+            refs.append(tagged)
         return [ref for ref in refs if ref.name]
 
     def _with_uids(self, refs: set[ServiceRef]) -> set[ServiceRef]:

@@ -13,9 +13,9 @@ from reconciler.model import (
     Observed,
     Ownership,
     PrivateLinkService,
-    ServiceRef,
     Sharing,
 )
+from reconciler.planning.acquaintance import tagged_owner
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, owns
 
@@ -42,8 +42,7 @@ def observed_row(
     holder = (
         next((t.service.ref for t in verdicts.tenants if owns(pls, t.service)), None) if verdicts else None
     )
-    namespace, _, name = (pls.tag(OWNER_TAG) or "").partition("/")
-    tagged = ServiceRef(namespace.strip(), name.strip())
+    tagged = tagged_owner(pls)
     before = row.owner if row and (row.owner.key == tagged.key or pls.tag(OWNER_TAG) is None) else None
     base = row or Ownership(observed.cluster.name, pls.id, pls.frontend_id, tagged)
     return replace(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler import reading
+from reconciler.errors import Rejected
 from tests.contract.cluster_world import World, document
 
 
@@ -40,6 +43,13 @@ def test_a_service_that_is_gone_is_none(cluster_world: World) -> None:
     cluster_world.remove("shop", "a")
     assert cluster_world.cluster.get_service("shop", "a") is None
     assert cluster_world.cluster.get_service("nowhere", "a") is None
+
+
+@pytest.mark.parametrize("name", ["A", "a/b", "..", ""])
+def test_what_no_service_can_be_called_is_not_gone(cluster_world: World, name: str) -> None:
+    """The API has no such Service either, but an owner tag with a slip is no proof."""
+    with pytest.raises(Rejected):
+        cluster_world.cluster.get_service("shop", name)
 
 
 def test_the_identity_is_the_uid_of_default_kubernetes(cluster_world: World) -> None:

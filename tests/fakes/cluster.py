@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,10 +10,11 @@ from datetime import UTC, datetime
 from itertools import count
 
 from reconciler import reading
-from reconciler.errors import NotFound
+from reconciler.errors import NotFound, Rejected
 from reconciler.model import Service
 from tests.fakes import Failures
 
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 CLUSTER_UID = "00000000-0000-0000-0000-00000000c105"
 
 
@@ -52,8 +54,10 @@ class FakeCluster(Failures):
         return service.uid
 
     def get_service(self, namespace: str, name: str) -> Service | None:
-        """One by name, of any type."""
+        """One by name, of any type. Raises Rejected for what no Service can be called."""
         self.called("get_service", f"{namespace}/{name}")
+        if not (NAME.fullmatch(namespace) and NAME.fullmatch(name)):
+            raise Rejected(f"{namespace}/{name} is no name of a Service")
         return self._services.get((namespace, name))
 
     def digest(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler import arm_ids
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
-from reconciler.model import Absent, Proof, Service, Unknown
+from reconciler.model import OWNER_TAG, Absent, Proof, Service, Unknown
 from reconciler.ports import ClusterState
 from tests import builders
 from tests.builders import pls_id, pls_json, service
@@ -191,6 +191,16 @@ def test_a_service_that_cannot_be_read_by_name_proves_nothing() -> None:
     world.remove(WEB)
     world.cluster.fail("get_service", Denied("403"))
     assert world.look().observed.proofs == {WEB.ref: Proof.UNKNOWN}
+
+
+def test_an_owner_tag_in_another_case_does_not_keep_its_pls_for_ever() -> None:
+    """The API refuses to look for a name that no Service can have, and that would be no proof."""
+    world = worlds.make(WEB)
+    world.azure.store(owned_pls(WEB, tags={OWNER_TAG: "Shop/WEB"}))
+    world.run()
+    world.remove(WEB)
+    world.run()
+    assert world.written() == [("delete_private_link_service", "pls-0")]
 
 
 def test_rows_whose_pls_is_not_listed_are_read_by_id() -> None:

@@ -136,6 +136,17 @@ def test_p8_the_proof_is_asked_with_the_uid_where_it_is_known() -> None:
     assert needed_proofs(no_ledger) == frozenset({ServiceRef("shop", "web")})
 
 
+def test_p8_the_owner_tag_names_its_service_in_any_case() -> None:
+    """ARM's tags are typed by people; Kubernetes has lower-case names only, and refuses to look for others."""
+    on = frontend(name="f")
+    shouted = pls(on, " Shop/WEB ", "mine")
+    assert needed_proofs(observe(frontends=[on], links=[shouted])) == frozenset({ServiceRef("shop", "web")})
+    remembered = ledger(LINK)
+    seen = observe(frontends=[ON], links=[pls(ON, "Shop/Web", "mine")], ownership=remembered)
+    assert needed_proofs(seen) == frozenset({WEB.ref})
+    assert plan(seen, LIMITS).ownership[0].owner == WEB.ref
+
+
 def test_p8_a_service_being_deleted_is_known_without_a_ledger() -> None:
     """Its frontend, its rules and the list name it; the delete is the one its finalizer waits for."""
     leaving = service(deleting=True)

@@ -1,25 +1,19 @@
-"""The shape of one cluster as people write it: keys, kinds and limits of its values."""
+"""The shape of one cluster as people write it: keys, kinds and limits of each value.
+
+What several keys owe each other is in ``cluster_rules``.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from reconciler.model import (
-    CLUSTER_TAG,
-    OWNER_TAG,
-    STANDARD_PREFIX,
-    InTree,
-    Mode,
-    Succession,
-)
+from reconciler.model import STANDARD_PREFIX, InTree, Mode, Succession
 from reconciler.setting_values import address
-
-OWN_TAGS = (CLUSTER_TAG, OWNER_TAG)
 
 
 def _fits(pattern: str, wanted: str) -> Callable[[str], str]:
@@ -99,25 +93,6 @@ class AccessText(_Part):
     ca_data: str = ""
     token_file: Filled = ""
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        ways = (self.kubeconfig, self.kubeconfig_content, self.in_cluster, self.server)
-        given = sum(bool(way) for way in ways)
-        if given != 1:
-            count = "is none" if given == 0 else "are several"
-            raise ValueError(
-                f"wanted: one of kubeconfig, kubeconfigContent, inCluster, server; there {count}"
-            )
-        if self.server and not self.token_file:
-            raise ValueError("server needs tokenFile")
-        if self.ca_file and self.ca_data:
-            raise ValueError("caFile and caData exclude each other")
-        if not self.server and (self.ca_file or self.ca_data or self.token_file):
-            raise ValueError("caFile, caData and tokenFile belong to server")
-        if self.context and not (self.kubeconfig or self.kubeconfig_content):
-            raise ValueError("context belongs to kubeconfig or kubeconfigContent")
-        return self
-
 
 class VnetText(_Part):
     """The virtual network of the NAT subnets."""
@@ -145,19 +120,6 @@ class ClusterText(_Part):
     in_tree: InTree | None = None
     owner_succession: Succession = "none"
     settle_seconds: Annotated[int, Field(ge=0, le=3600)] = 150
-
-    @model_validator(mode="after")
-    def _tags_fit(self) -> Self:
-        for name, value in self.tags.items():
-            if name.lower() in OWN_TAGS:
-                raise ValueError(f"tags.{name}: is a tag of the reconciler itself")
-            if not name.strip() or len(name) > 512 or re.search(r"[<>%&\\?/\x00-\x1f]", name):
-                raise ValueError(f"tags.{name[:60]}: wanted: at most 512 characters without < > % & \\ ? /")
-            if len(value) > 256:
-                raise ValueError(f"tags.{name}: wanted: at most 256 characters")
-        if len(self.tags) > 50 - len(OWN_TAGS):
-            raise ValueError("tags: Azure keeps at most 50, two of them for the reconciler")
-        return self
 
 
 _PARTS: dict[tuple[Any, ...], type[_Part]] = {(): ClusterText, ("access",): AccessText, ("vnet",): VnetText}

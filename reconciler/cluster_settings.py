@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from reconciler.cluster_rules import broken_rules
 from reconciler.cluster_schema import ClusterText, keys_at
 from reconciler.model import STANDARD_PREFIX, ApiAccess, ClusterConfig
-from reconciler.setting_values import shown
+from reconciler.setting_values import shown, shown_path
 
 _MODES = "sync, upsert-only or plan"
 
@@ -35,7 +36,7 @@ _MODES = "sync, upsert-only or plan"
 def read_clusters(value: str) -> tuple[ClusterConfig, ...]:
     """CLUSTERS: JSON text, or the path of a JSON or YAML file. Raises ValueError, a line per mistake.
 
-    Relative paths in a file (kubeconfig, caFile, tokenFile) start at the file's folder.
+    Relative paths in a file (kubeconfig, caFile, tokenFile) start at the file's folder. Mistakes in a file name it.
     """
     if value.lstrip().startswith(("[", "{")):
         return parse_clusters(value)
@@ -45,9 +46,13 @@ def read_clusters(value: str) -> tuple[ClusterConfig, ...]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ValueError(
-            f"cannot read the file {shown(value)}: {reason} (JSON text begins with [ or {{)"
+            f"cannot read the file {shown_path(value)}: {reason} (JSON text begins with [ or {{)"
         ) from error
-    return tuple(_from_folder(c, path.parent) for c in parse_clusters(text))
+    try:
+        clusters = parse_clusters(text)
+    except ValueError as error:
+        raise ValueError("\n".join(f"{value}: {line}" for line in str(error).splitlines())) from error
+    return tuple(_from_folder(cluster, path.parent) for cluster in clusters)
 
 
 def parse_clusters(text: str) -> tuple[ClusterConfig, ...]:
@@ -57,16 +62,16 @@ def parse_clusters(text: str) -> tuple[ClusterConfig, ...]:
     """
     items = _items(_load(text))
     mistakes: list[str] = []
-    clusters: dict[int, ClusterConfig] = {}
+    clusters: list[ClusterConfig] = []
     for index, item in enumerate(items):
         try:
-            clusters[index] = _config(ClusterText.model_validate(item))
+            clusters.append(_config(ClusterText.model_validate(item)))
         except ValidationError as error:
             mistakes += [_sentence(index, detail) for detail in error.errors(include_url=False)]
-    mistakes += _collisions(clusters)
+    mistakes += broken_rules(items)
     if mistakes:
         raise ValueError("\n".join(mistakes))
-    return tuple(clusters.values())
+    return tuple(clusters)
 
 
 def _load(text: str) -> Any:
@@ -148,33 +153,10 @@ def _is(path: Sequence[str], detail: ErrorDetails) -> str:
 
 
 def _by_rule(where: str, detail: ErrorDetails) -> str:
-    """One of our own checks. A check of several keys tells which, and shows no values: there may be secrets."""
+    """One of our own checks of a value; some begin with what stands there."""
     reason = str(detail["ctx"]["error"])
-    if not isinstance(detail["input"], str):
-        return f"{where}.{reason}" if reason.startswith("tags") else f"{where}: {reason}"
-    return (
-        f"{where}: {reason}"
-        if reason.startswith("is ")
-        else f"{where}: is {shown(detail['input'])}; {reason}"
-    )
-
-
-def _collisions(clusters: Mapping[int, ClusterConfig]) -> Iterator[str]:
-    """Two entries that are, or would act as, the same cluster."""
-    names: dict[str, int] = {}
-    balancers: dict[tuple[str, ...], int] = {}
-    for index, cluster in clusters.items():
-        first = names.setdefault(cluster.name.lower(), index)
-        if first != index:
-            yield f"clusters[{index}].name: is {shown(cluster.name)}, as in clusters[{first}]"
-        group = cluster.load_balancer_resource_group
-        key = (cluster.subscription, group, cluster.cluster_name)
-        twin = balancers.setdefault(tuple(part.strip().lower() for part in key), index)
-        if twin != index:
-            yield (
-                f"clusters[{index}].loadBalancerResourceGroup: is {shown(group)} with clusterName "
-                f"{shown(cluster.cluster_name)}, as in clusters[{twin}]: both would act on the same load balancers"
-            )
+    told = reason if reason.startswith("is ") else f"is {shown(detail['input'])}; {reason}"
+    return f"{where}: {told}"
 
 
 def _from_folder(cluster: ClusterConfig, folder: Path) -> ClusterConfig:

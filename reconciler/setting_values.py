@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+LONGEST_PATH = 4096
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -65,7 +66,7 @@ def address(value: str) -> str:
 def file(value: str) -> str:
     """The path of a file that is there."""
     if not Path(value).is_file():
-        raise ValueError(f"is {shown(value)}, and there is no such file")
+        raise ValueError(f"is {shown_path(value)}, and there is no such file")
     return value
 
 
@@ -113,3 +114,8 @@ def shown(value: object) -> str:
     """A value for a message: quoted, and not endless."""
     said = value if isinstance(value, str) else str(value)
     return repr(said if len(said) <= 60 else said[:57] + "...")
+
+
+def shown_path(value: str) -> str:
+    """A path for a message: whole, since its end tells most; text that can be no path is cut."""
+    return repr(value) if len(value) <= LONGEST_PATH and value.isprintable() else shown(value)

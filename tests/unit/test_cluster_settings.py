@@ -1,6 +1,7 @@
 """CLUSTERS as people write it: what is read, what is filled in, and every mistake with its path."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_a_mistake_is_told_with_its_path(changes: dict[str, Any], mistake: str) 
 
 def test_all_mistakes_are_told_at_once() -> None:
     """Nobody wants to fix a file one start at a time."""
-    found = mistakes(cluster(mode="x", location=...), "text", cluster(name=..., typo=1))
+    found = mistakes(cluster(mode="x", location=...), "text", cluster(name=..., typo=1, clusterName="c"))
     assert [line.split(": ")[0] for line in found] == [
         "clusters[0].location",
         "clusters[0].mode",
@@ -176,11 +177,51 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
+def test_rules_between_keys_and_clusters_speak_up_beside_wrong_values() -> None:
+    """A wrong value hides no reserved tag, no second way to the API and no twin: one message, one round."""
+    tags = {"k8s-azure-cluster-name": "x", "K8S-azure-owner-service": "y", "a/b": "z", "long": "v" * 257}
+    access = {"inCluster": True, "kubeconfig": "k", "tokenFile": "t"}
+    wrong = cluster(mode=..., access=access, tags=tags, location=" ")
+    found = mistakes(cluster(vnet=...), wrong, "text", cluster(name=" Prod", clusterName="kubernetes "))
+    assert [line.split(": wanted")[0] for line in found] == [
+        "clusters[0].vnet: is missing",
+        "clusters[1].location: is ' '; wanted: an Azure region, such as eastus",
+        "clusters[1].mode: is missing; wanted: sync, upsert-only or plan",
+        "clusters[2]: is 'text'; wanted: keys and values",
+        "clusters[1].access",
+        "clusters[1].access: caFile, caData and tokenFile belong to server",
+        "clusters[1].tags.k8s-azure-cluster-name: is a tag of the reconciler itself",
+        "clusters[1].tags.K8S-azure-owner-service: is a tag of the reconciler itself",
+        "clusters[1].tags.a/b",
+        "clusters[1].tags.long",
+        "clusters[1].name: is 'prod', as in clusters[0]",
+        "clusters[3].name: is 'Prod', as in clusters[0]",
+        "clusters[1].loadBalancerResourceGroup: is 'MC_prod' with clusterName 'kubernetes', as in clusters[0]: both would act on the same load balancers",
+        "clusters[3].loadBalancerResourceGroup: is 'MC_prod' with clusterName 'kubernetes', as in clusters[0]: both would act on the same load balancers",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["name", "subscription", "loadBalancerResourceGroup", "clusterName"])
+@pytest.mark.parametrize("value", ["", None, 5, ["x"]])
+def test_what_is_not_told_is_not_compared(key: str, value: Any) -> None:
+    """Two that both leave a key empty are wrong for that, not for being alike."""
+    twins = [cluster(name=n, loadBalancerResourceGroup=n) | {key: value} for n in ("a", "b")]
+    assert not [line for line in mistakes(*twins) if "as in" in line]
+
+
+def test_too_many_tags_are_a_mistake() -> None:
+    """Azure would refuse every write."""
+    assert len(parse(cluster(tags={f"t{i}": "" for i in range(48)}))[0].tags) == 48
+    (mistake,) = mistakes(cluster(tags={f"t{i}": "" for i in range(49)}))
+    assert mistake == "clusters[0].tags: Azure keeps at most 50, two of them for the reconciler"
+
+
 def test_a_secret_is_never_part_of_a_message() -> None:
     """A kubeconfig holds tokens and keys."""
     wrong = {"kubeconfigContent": "SECRET", "inCluster": True}
     nested = {"kubeconfigContent": {"users": "SECRET"}}
-    found = mistakes(cluster(access=wrong), cluster(access=nested), cluster(access=["SECRET"]))
+    items = [wrong, nested, ["SECRET"]]
+    found = mistakes(*(cluster(name=f"c{i}", clusterName=f"c{i}", access=a) for i, a in enumerate(items)))
     assert len(found) == 3
     assert "SECRET" not in "\n".join(found)
     assert "SECRET" not in repr(parse(cluster(access={"kubeconfigContent": "SECRET"})))
@@ -274,6 +315,19 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             read_clusters(str(path))
     with pytest.raises(ValueError, match="cannot read the file"):
         read_clusters("name: prod\x00" * 1000)
+
+
+def test_a_mistake_in_a_file_names_the_file(tmp_path: Path) -> None:
+    """However long its path: of several files a pipeline tells which."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    for name, text in {"a.yaml": "- name: x\n  mode: plan", "b.yaml": "a: ["}.items():
+        (folder / name).write_text(text)
+        with pytest.raises(ValueError, match=r"\w") as caught:
+            read_clusters(str(folder / name))
+        assert all(line.startswith(f"{folder / name}: ") for line in str(caught.value).splitlines())
+    with pytest.raises(ValueError, match=re.escape(repr(str(folder / "missing.yaml")))):
+        read_clusters(str(folder / "missing.yaml"))
 
 
 def _nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

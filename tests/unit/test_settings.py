@@ -133,6 +133,14 @@ def test_a_wrong_value_is_named_with_its_setting(name: str, value: str) -> None:
     assert len(mistake) < 250
 
 
+def test_a_path_is_shown_whole() -> None:
+    """The end of a path tells most; a text that is no path at all is cut."""
+    path = "/run/secrets/" + "long/" * 40 + "ca.pem"
+    assert mistakes(**CLUSTERS, ARM_CA_FILE=path) == [f"ARM_CA_FILE: is '{path}', and there is no such file"]
+    (mistake,) = mistakes(CLUSTERS="- name: prod\n" * 20)
+    assert len(mistake) < 250
+
+
 @pytest.mark.parametrize(
     "value", ["clusters.yaml", "/", "http://example.com/a/b", "https://host/only", "https://host"]
 )

@@ -7,12 +7,16 @@ import importlib
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from sandbox.functions.process import FunctionsUnavailable
 from sandbox.storage import StorageUnavailable
 from sandbox.up import Sandbox, SandboxOptions
-from sandbox.up_texts import welcome
+from sandbox.up_texts import farewell, welcome
+
+T = TypeVar("T")
 
 
 def main(argv: list[str]) -> int:
@@ -87,12 +91,16 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
 
 
 def _up(given: argparse.Namespace) -> int:
-    """Up until told to end. 1 when it cannot start: no storage, a bad app, a bad kubeconfig, no free port."""
+    """Up until told to end. 1 when it cannot start (no storage, a bad app or kubeconfig, no free port), or when
+    one of its processes ends by itself: half a sandbox would only puzzle.
+    """
     asked = _AskedToEnd()
     try:
         with Sandbox.start(_options(given)) as sandbox:
             print(welcome(sandbox.endpoints, sandbox.state), flush=True)
-            asked.wait()
+            if gone := asked.wait(sandbox.ended):
+                print(farewell(*gone, sandbox.state), file=sys.stderr, flush=True)
+                return 1
     except KeyboardInterrupt:
         return 0
     except (StorageUnavailable, FunctionsUnavailable, ValueError, OSError) as error:
@@ -117,11 +125,15 @@ class _AskedToEnd:
         if self._times > 2:
             raise KeyboardInterrupt
 
-    def wait(self) -> None:
-        """Until somebody asked."""
+    def wait(self, happened: Callable[[], T | None]) -> T | None:
+        """Until somebody asked (None), or something happened: what it was."""
         # An Event could deadlock here: the handler runs in this very thread.
         while not self._times:
+            # What was asked a moment ago may be why it ended: Ctrl-C reaches our processes, too.
+            if (what := happened()) is not None and not self._times:
+                return what
             time.sleep(0.1)
+        return None
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,15 +32,18 @@ __all__ = ["Reply", "Sandbox", "SandboxOptions"]
 
 T = TypeVar("T")
 Json = dict[str, Any]
+Processes = Mapping[str, subprocess.Popen[Any]]
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 class Sandbox:
     """A running sandbox. `endpoints` is the content of endpoints.json, `state` the folder of its files."""
 
-    def __init__(self, options: SandboxOptions, state: Path, endpoints: Json, stack: ExitStack) -> None:
+    def __init__(
+        self, options: SandboxOptions, state: Path, endpoints: Json, processes: Processes, stack: ExitStack
+    ) -> None:
         self.options, self.state, self.endpoints = options, state, endpoints
-        self._stack = stack
+        self._processes, self._stack = processes, stack
         self._client = SandboxClient(endpoints)
 
     @classmethod
@@ -49,10 +53,15 @@ class Sandbox:
         with ExitStack() as stack:
             state = _state_folder(options, stack)
             (state / up_files.ENDPOINTS).unlink(missing_ok=True)
-            endpoints = _start(options, state, stack)
+            endpoints, processes = _start(options, state, stack)
             up_files.write_text(state / up_files.ENDPOINTS, json.dumps(endpoints, indent=2) + "\n")
             stack.callback((state / up_files.ENDPOINTS).unlink, missing_ok=True)
-            return cls(options, state, endpoints, stack.pop_all())
+            return cls(options, state, endpoints, processes, stack.pop_all())
+
+    def ended(self) -> tuple[str, int] | None:
+        """A process of ours that ended by itself: its name in `pids`, and its exit code (-9: by signal 9)."""
+        codes = ((name, process.poll()) for name, process in self._processes.items())
+        return next(((name, code) for name, code in codes if code is not None), None)
 
     def stop(self) -> None:
         """End everything that was started; a second call does nothing."""
@@ -108,20 +117,22 @@ def _state_folder(options: SandboxOptions, stack: ExitStack) -> Path:
     return options.state.resolve()
 
 
-def _start(options: SandboxOptions, state: Path, stack: ExitStack) -> Json:
-    pids, connection_string = {"sandbox": os.getpid()}, ""
+def _start(options: SandboxOptions, state: Path, stack: ExitStack) -> tuple[Json, Processes]:
+    processes: dict[str, subprocess.Popen[Any]] = {}
+    connection_string = ""
     if options.storage:
         storage = stack.enter_context(start_storage())
-        pids["storage"], connection_string = storage.pid, storage.connection_string
+        processes["storage"], connection_string = storage.process, storage.connection_string
     servers = _start_servers(options, state, connection_string, stack)
     values = up_files.settings(options, servers, state, connection_string)
     up_files.write_configuration(state, up_files.clusters_document(options, servers), values)
     functions = None
     if app := options.app_folder:
         running = stack.enter_context(_start_functions(options, app, state, values))
-        pids["functions"] = running.process.pid
+        processes["functions"] = running.process
         functions = {"url": running.url, "keys": json.loads(running.keys.read_text())}
-    return up_files.endpoints(options, servers, connection_string, functions, pids)
+    pids = {"sandbox": os.getpid(), **{name: process.pid for name, process in processes.items()}}
+    return up_files.endpoints(options, servers, connection_string, functions, pids), processes
 
 
 def _start_servers(options: SandboxOptions, state: Path, connection_string: str, stack: ExitStack) -> Servers:

@@ -20,6 +20,7 @@ from sandbox.__main__ import main
 from sandbox.cloud_provider.kubeconfig import KubeconfigError
 from sandbox.functions.process import FunctionsUnavailable
 from sandbox.up import Sandbox, SandboxOptions
+from sandbox.up_texts import farewell, welcome
 from tests.sandbox.provider_steps import World, until
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +145,60 @@ def test_sigterm_ends_every_process_and_takes_the_endpoints_away(app: Path, tmp_
     assert f"export KUBECONFIG={tmp_path / 'one.kubeconfig'}" in said
     assert not path.exists()
     until(lambda: not any(alive(pid) for pid in pids.values()))
+
+
+@pytest.mark.parametrize(
+    ("part", "told"), [("functions", "The functions host"), ("storage", "The storage (Azurite)")]
+)
+def test_a_part_that_is_killed_ends_the_sandbox_with_a_word(
+    app: Path, tmp_path: Path, part: str, told: str
+) -> None:
+    """Nobody is left in front of half a sandbox that says nothing."""
+    words = ["up", "--state", str(tmp_path), "--clusters", "one", "--app", str(app)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids: dict[str, int] = {}
+    try:
+        until((tmp_path / "endpoints.json").exists, 60)
+        pids = json.loads((tmp_path / "endpoints.json").read_text())["pids"]
+        os.kill(pids[part], signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    (line,) = (line for line in said.splitlines() if "SIGKILL" in line)
+    assert line.startswith(f"{told} was killed by SIGKILL")
+    assert "start the sandbox again" in line
+    assert not (tmp_path / "endpoints.json").exists()
+    until(lambda: not any(alive(pid) for pid in pids.values()))
+
+
+@pytest.mark.parametrize(
+    ("code", "how"), [(3, "ended with exit code 3"), (-15, "killed by SIGTERM"), (-40, "signal 40")]
+)
+def test_how_a_part_ended_is_told_in_words(code: int, how: str, tmp_path: Path) -> None:
+    """An exit code and a signal are different things to look for."""
+    assert how in farewell("functions", code, tmp_path)
+    assert str(tmp_path / "functions.log") in farewell("functions", code, tmp_path)
+
+
+def test_the_banner_s_lines_run_as_they_stand(sandbox: Sandbox, tmp_path: Path) -> None:
+    """In a fresh shell, from any folder, without the environment of the repository."""
+    lines = welcome(sandbox.endpoints, sandbox.state).split("another terminal:\n")[1].splitlines()
+    script = "\n".join(line for line in lines if not line.startswith(("Ctrl-C", "kubectl get", "curl")))
+    # Stands for kubectl: its lines are the business of the cluster's own tests.
+    (tmp_path / "kubectl").write_text('#!/bin/sh\ntest -s "$KUBECONFIG" && cat\n')
+    (tmp_path / "kubectl").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-e"], input=script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "prod: " in done.stdout, done.stderr
 
 
 def test_sigterm_in_the_middle_of_the_start_ends_it_in_order(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from reconciler import arm_ids, reading
-from reconciler.errors import Denied, NotFound, OutsideError
+from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
 from reconciler.model import (
     Absent,
     ClusterConfig,
@@ -133,7 +133,7 @@ def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
         observed = replace(observed, private_link_services=listed)
     if not isinstance(services, Unknown):
         observed = _details(observed, services, outside, reader)
-        observed = _evidence(observed, outside, reader)
+        observed = _evidence(observed, outside, reader, identity)
     return Look(observed, memory, identity, _digest(services), tuple(reader.failures))
 
 
@@ -249,18 +249,36 @@ def _public_ips(
     return unread or tuple(ip for view in views.values() if isinstance(view, tuple) for ip in view)
 
 
-def _evidence(observed: Observed, outside: Outside, reader: _Reader) -> Observed:
+def _evidence(observed: Observed, outside: Outside, reader: _Reader, identity: str) -> Observed:
     """Who is proven gone, who has reserved the wished names, and addresses only interfaces tell."""
     interfaces = dict(needs.interfaces(observed))
     addresses = reader.each(interfaces, lambda pls_id: outside.azure.nat_addresses(interfaces[pls_id]))
-    proofs = reader.each(needed_proofs(observed), partial(_proof, outside.cluster))
     wished = needs.reservations(observed)
     return replace(
         observed,
-        proofs={ref: Proof.UNKNOWN if isinstance(p, Unknown) else p for ref, p in proofs.items()},
+        proofs=_proofs(needed_proofs(observed), outside.cluster, reader, identity),
         reservations=outside.ledger.reservations(wished) if outside.ledger and wished else {},
         nat_addresses={arm_ids.key(i): a for i, a in addresses.items() if isinstance(a, tuple)},
     )
+
+
+def _proofs(
+    refs: Iterable[ServiceRef], cluster: Cluster, reader: _Reader, identity: str
+) -> dict[ServiceRef, Proof]:
+    """What the names prove; nothing, unless the cluster that was listed still answers after them."""
+    found = reader.each(refs, partial(_proof, cluster))
+    same = not found or not isinstance(reader.start(partial(_still, cluster, identity)).result(), Unknown)
+    return {ref: p if same and isinstance(p, Proof) else Proof.UNKNOWN for ref, p in found.items()}
+
+
+def _still(cluster: Cluster, identity: str) -> None:
+    """Raises RetryLater where another cluster answers than the one with this identity."""
+    answers = cluster.identity()
+    if answers != identity:
+        raise RetryLater(
+            f"another cluster came to answer during the look: the UID of default/kubernetes was {identity}, "
+            f"then {answers}; nothing is taken for deleted"
+        )
 
 
 def _proof(cluster: Cluster, ref: ServiceRef) -> Proof:

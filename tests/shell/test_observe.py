@@ -13,6 +13,7 @@ from reconciler.model import OWNER_TAG, Absent, Proof, Service, Unknown
 from reconciler.ports import ClusterState
 from tests import builders
 from tests.builders import pls_id, pls_json, service
+from tests.fakes.cluster import FakeCluster
 from tests.shell import world as worlds
 
 WEB = service("web", settings={"name": "pls-0"})
@@ -191,6 +192,37 @@ def test_a_service_that_cannot_be_read_by_name_proves_nothing() -> None:
     world.remove(WEB)
     world.cluster.fail("get_service", Denied("403"))
     assert world.look().observed.proofs == {WEB.ref: Proof.UNKNOWN}
+
+
+class Turning(FakeCluster):
+    """A cluster whose address leads elsewhere from the first read of a Service by its name."""
+
+    def get_service(self, namespace: str, name: str) -> Service | None:
+        self.elsewhere()
+        return super().get_service(namespace, name)
+
+    def elsewhere(self) -> None:
+        self.put(Service("default", "kubernetes", "another", builders.NOW, type="ClusterIP"))
+
+
+class Failing(Turning):
+    """A cluster that no longer tells who it is."""
+
+    def elsewhere(self) -> None:
+        self.fail("identity", DOWN)
+
+
+@pytest.mark.parametrize("cluster", [Turning(uid="uid-of-prod"), Failing(uid="uid-of-prod")])
+def test_proofs_count_only_if_the_same_cluster_answers_after_them(cluster: Turning) -> None:
+    """A name or a balancer that turned to another cluster after the first read would prove all gone."""
+    world = worlds.make(WEB)
+    world.run()
+    world.clusters["prod"] = cluster  # without the Service
+    run = world.run()
+    assert run.look.observed.proofs == {WEB.ref: Proof.UNKNOWN}
+    assert ("delete_private_link_service", "pls-0") not in world.written()
+    assert len(run.look.failures) == 1
+    assert run.come_back
 
 
 def test_an_owner_tag_in_another_case_does_not_keep_its_pls_for_ever() -> None:

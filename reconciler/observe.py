@@ -120,7 +120,8 @@ def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
         load_balancers=load_balancers.result(),
         ownership=memory.ownership,
         sharing=memory.sharing,
-        sightings=memory.state.sightings,
+        # One of the future was never seen: it counts from now.
+        sightings={key: min(at, now) for key, at in memory.state.sightings.items()},
         released=_released(memory.state, now),
         remembers=outside.ledger is not None,
     )

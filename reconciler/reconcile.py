@@ -175,9 +175,8 @@ def decide(
 
 def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:
     cluster = run.config.name
-    known_before = {
-        _key(f) for f in run.look.memory.state.last_run.get("findings", []) if isinstance(f, dict)
-    }
+    before = run.look.memory.state.last_run.get("findings")
+    known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
     fresh = [
         bookkeeping.found(f, cluster, run_id, now)
         for f in run.plan.findings
@@ -186,9 +185,9 @@ def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:
     return [*(bookkeeping.written(o, cluster, run_id, now) for o in run.applied.outcomes), *fresh]
 
 
-def _key(finding: dict[str, Any]) -> tuple[object, ...]:
+def _key(finding: dict[str, Any]) -> tuple[str, ...]:
     """What makes a finding the same one in the next run; sentences tell times."""
-    return tuple(finding.get(k) for k in ("reason", "service", "frontend", "privateLinkService"))
+    return tuple(str(finding.get(k)) for k in ("reason", "service", "frontend", "privateLinkService"))
 
 
 def report_of(run: Run, run_id: str, reason: str, finished: datetime) -> dict[str, Any]:

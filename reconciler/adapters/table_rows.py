@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any, Literal, cast, get_args
 
 from reconciler import arm_ids
@@ -22,6 +22,7 @@ Entity = Mapping[str, Any]
 Role = Literal["owner", "shares", "refused", "none"]
 
 SCHEMA = 1
+_LARGEST = 2**31 - 1
 _LONGEST = 8_000
 _LONGEST_IN_HISTORY = 512
 _LONGEST_SENTENCE = 2_000
@@ -48,23 +49,27 @@ def words(entity: Entity, name: str) -> str:
 
 
 def whole(entity: Entity, name: str) -> int:
-    """A whole number; 0 where it is missing or something else."""
+    """A count; 0 where it is missing, something else, or one that no column takes one higher."""
     value = entity.get(name)
     value = getattr(value, "value", value)  # a 64-bit number comes wrapped
     try:
-        return int(value) if isinstance(value, int | str) else 0
+        count = int(value) if isinstance(value, int | str) else 0
     except ValueError:
         return 0
+    return count if 0 <= count < _LARGEST else 0
 
 
 def moment(entity: Entity, name: str) -> datetime | None:
-    """A time; also as ISO text, which is what people type. None where it is missing or something else."""
+    """A time; also as ISO text, which is what people type. None where it is missing or something else.
+
+    None, too, in the first and last year there are: no wait could be added to it.
+    """
     value = entity.get(name)
     try:
         value = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         return None
-    return plain(value) if isinstance(value, datetime) else None
+    return plain(value) if isinstance(value, datetime) and MINYEAR < value.year < MAXYEAR else None
 
 
 def plain(value: datetime | None) -> datetime | None:

@@ -1,7 +1,9 @@
 """What people and other versions do to the tables, and what the ledger makes of it."""
 
+import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +103,30 @@ def test_an_edited_property_costs_only_itself(ledger: TableLedger, hands: Hands)
         0,
         "",
     )
+
+
+@pytest.mark.parametrize("count", [-10, "-10", 2**31 - 1, EntityProperty(2**60, EdmType.INT64), "9" * 20])
+def test_a_count_that_is_none_starts_anew(ledger: TableLedger, hands: Hands, count: Any) -> None:
+    """Counts are indices into delays, and go back into a column of 32 bits one higher."""
+    ledger.put_ownership([ROW])
+    hands.edit("ownership", writtenCount=count, attempts=count)
+    (read,) = ledger.ownership("prod")
+    assert (read.written_count, read.attempts) == (0, 0)
+    ledger.put_ownership([replace(read, attempts=read.attempts + 1)])
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "9999-01-01T00:00:00Z", "0001-01-01"]
+)
+def test_a_time_at_an_end_of_time_is_none(ledger: TableLedger, hands: Hands, time: str) -> None:
+    """A wait that is added to it would fall off, and with it the run."""
+    ledger.put_ownership([ROW])
+    ledger.write_state(ClusterState("prod", sightings={"a": NOW}))
+    hands.edit("ownership", writtenAt=time, notBefore=time)
+    hands.edit("clusters", releasedUntil=time, sightings=json.dumps({"a": time, "b": NOW.isoformat()}))
+    (read,) = ledger.ownership("prod")
+    assert (read.written_at, read.not_before) == (None, None)
+    assert (ledger.state("prod").released_until, ledger.state("prod").sightings) == (None, {"b": NOW})
 
 
 def test_what_people_type_is_understood(ledger: TableLedger, hands: Hands) -> None:

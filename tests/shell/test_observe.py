@@ -274,6 +274,23 @@ def test_a_release_holds_only_until_its_time() -> None:
     assert world.look().observed.released == ""
 
 
+def test_a_sighting_of_the_future_counts_from_now() -> None:
+    """A clock that was wrong, or a row edited by hand: what was never seen has not been seen long ago."""
+    world = worlds.make()
+    past, future = builders.after(minutes=-5), builders.after(days=365)
+    world.ledger.write_state(ClusterState("prod", sightings={"gone:a": past, "gone:b": future}))
+    assert world.look().observed.sightings == {"gone:a": past, "gone:b": builders.NOW}
+
+
+@pytest.mark.parametrize("findings", [5, "x", {"a": 1}, [5, {"reason": [1], "service": {}}]])
+def test_a_last_run_edited_by_hand_fails_no_run(findings: Any) -> None:
+    """It only tells which findings are news."""
+    world = worlds.make(WEB)
+    world.ledger.write_state(ClusterState("prod", last_run={"findings": findings}))
+    world.handle()
+    assert isinstance(world.ledger.state("prod").last_run["findings"], list)
+
+
 def test_dynamic_nat_addresses_are_read_once() -> None:
     """They cost a request each and never change: the ledger remembers them."""
     world = worlds.make(WEB)

@@ -21,6 +21,7 @@ from tests.builders import (
     pls_json,
     put_of,
     service,
+    subnet_id,
 )
 
 UID = "a1234567890abcdef1234567890abcde"
@@ -112,3 +113,11 @@ def test_a_connection_is_one_only_below_its_private_link_service() -> None:
     read = reading.private_link_service(raw)
     assert read is not None
     assert [c.id for c in read.connections] == [own["id"]]
+
+
+@pytest.mark.parametrize("properties", [None, [], "x"])
+def test_a_subnet_without_its_properties_is_none(properties: Any) -> None:
+    """Its policy is set by a PUT of all that was read; one of nothing would take its addresses away."""
+    raw = {"id": subnet_id("default"), "name": "default", "properties": properties}
+    assert reading.subnet(raw) is None
+    assert reading.subnet({**raw, "properties": {}}) is not None

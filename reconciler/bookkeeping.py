@@ -11,8 +11,6 @@ from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.model import Ownership
 from reconciler.plan import (
-    DELETED,
-    DISCONNECTED,
     DeleteConnection,
     DeletePls,
     Finding,
@@ -21,10 +19,11 @@ from reconciler.plan import (
     PutSubnet,
     Reason,
     Write,
+    content,
 )
 from reconciler.ports import Accepted, HistoryEntry
 
-# Seconds until the next try after a busy answer, and after a refusal.
+# Seconds until the next try after a busy answer or a change by somebody else, and after a refusal.
 BUSY_DELAYS = (2, 5, 15, 60, 300)
 REFUSED_DELAYS = (30, 120, 600, 3600)
 BUSY_IS_NEWS_FROM = 3
@@ -72,18 +71,18 @@ def outcome_of(write: Write, error: OutsideError) -> Outcome:
 
 def intents(plan: Plan, now: datetime) -> tuple[Ownership, ...]:
     """The plan's rows with what is about to be written noted, before it is."""
-    about = {arm_ids.key(w.pls_id): w for w in plan.writes if isinstance(w, PutPls)}
+    about = {arm_ids.key(w.pls_id): w for w in plan.writes}
     return tuple(
         _noted(row, about[key], now) if (key := arm_ids.key(row.pls_id)) in about else row
         for row in plan.ownership
     )
 
 
-def _noted(row: Ownership, write: PutPls, now: datetime) -> Ownership:
-    again = row.written_hash == write.content_hash
+def _noted(row: Ownership, write: Write, now: datetime) -> Ownership:
+    again = row.written_hash == content(write)
     return replace(
         row,
-        written_hash=write.content_hash,
+        written_hash=content(write),
         written_at=now,
         written_count=row.written_count + 1 if again else 1,
         attempts=row.attempts if again else 0,
@@ -99,15 +98,11 @@ def settle(
     """The rows after the writes. ``before`` are the plan's rows, ``noted`` the same with intents."""
     old = {arm_ids.key(row.pls_id): row for row in before}
     worst_last = sorted(outcomes, key=lambda o: o.result is not Result.ACCEPTED)
-    ended = {key: o for o in worst_last if (key := _pls_of(o.write))}
+    ended = {arm_ids.key(o.write.pls_id): o for o in worst_last}
     return tuple(
         _settled(old[key], row, ended[key], now) if (key := arm_ids.key(row.pls_id)) in ended else row
         for row in noted
     )
-
-
-def _pls_of(write: Write) -> str:
-    return "" if isinstance(write, PutSubnet) else arm_ids.key(write.pls_id)
 
 
 def _settled(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
@@ -117,53 +112,50 @@ def _settled(before: Ownership, noted: Ownership, outcome: Outcome, now: datetim
             return _accepted(noted, outcome, now)
         case Result.UNKNOWN:
             return noted
-        case Result.LEFT | Result.CHANGED:
+        case Result.LEFT:
             return before
         case Result.BUSY | Result.FAILED if isinstance(error, RetryLater) and error.throttled:
             return before
-        case Result.BUSY | Result.FAILED:
+        case Result.BUSY | Result.FAILED | Result.CHANGED:
             return _failed(before, noted, outcome, now)
 
 
 def _accepted(noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
     write, answer = outcome.write, outcome.accepted
     row = replace(noted, attempts=0, not_before=None, last_error="", last_error_code="")
-    if isinstance(write, DeleteConnection):
-        return replace(row, written_hash=DISCONNECTED, written_at=now, written_count=1)
-    if not isinstance(write, PutPls):
-        return replace(row, state="Deleting")
-    return replace(
-        row,
-        claim_hash=write.claim_hash or row.claim_hash,
-        state=answer.provisioning_state or row.state,
-        resource_guid=answer.resource_guid or row.resource_guid,
-        alias=answer.alias or row.alias,
-    )
+    match write:
+        case PutSubnet():
+            return row
+        case DeleteConnection():
+            return replace(row, written_at=now)
+        case DeletePls():
+            return replace(row, written_at=now, state="Deleting")
+        case PutPls():
+            return replace(
+                row,
+                claim_hash=write.claim_hash or row.claim_hash,
+                state=answer.provisioning_state or row.state,
+                resource_guid=answer.resource_guid or row.resource_guid,
+                alias=answer.alias or row.alias,
+            )
 
 
 def _failed(before: Ownership, noted: Ownership, outcome: Outcome, now: datetime) -> Ownership:
-    """A write that was not done counts as a failed attempt, not as content written.
-
-    Attempts are those of one content; a delete's content is ``DELETED``, so that a refused PUT does not
-    put it off.
-    """
+    """A write that was not done counts as a failed attempt, not as content written."""
     error = outcome.error
-    deletes = isinstance(outcome.write, DeletePls | DeleteConnection)
-    content = DELETED if deletes else noted.written_hash
-    attempts = noted.attempts + 1 if content == noted.written_hash else 1
-    busy = isinstance(error, RetryLater)
-    delays = BUSY_DELAYS if busy else REFUSED_DELAYS
+    attempts = noted.attempts + 1
+    passing = isinstance(error, RetryLater | Stale)
+    delays = BUSY_DELAYS if passing else REFUSED_DELAYS
     asked = (error.after or 0) if isinstance(error, RetryLater) else 0
     wait = max(asked, delays[min(attempts, len(delays)) - 1])
     moved = isinstance(outcome.write, PutPls) and outcome.write.reason is Reason.MOVE
     return replace(
         noted,
-        written_hash=content,
-        written_count=0 if deletes else max(noted.written_count - 1, 0),
+        written_count=max(noted.written_count - 1, 0),
         written_at=before.written_at,
         attempts=attempts,
         not_before=now + timedelta(seconds=wait),
-        last_error="" if busy and attempts < BUSY_IS_NEWS_FROM else str(error),
+        last_error="" if passing and attempts < BUSY_IS_NEWS_FROM else str(error),
         last_error_code="move" if moved and isinstance(error, Rejected) else error.code if error else "",
     )
 
@@ -187,12 +179,12 @@ def _seconds_until_look(outcome: Outcome) -> float:
             return 1.0 if isinstance(outcome.write, PutSubnet) else 2.0
         case Result.UNKNOWN:
             return 5.0
-        case Result.CHANGED | Result.LEFT:
+        case Result.LEFT:
             return 1.0
         case Result.BUSY:
             asked = outcome.error.after if isinstance(outcome.error, RetryLater) else None
             return max(2.0, asked or 0.0)
-        case Result.FAILED:
+        case Result.FAILED | Result.CHANGED:  # its row says when
             return 0.0
 
 

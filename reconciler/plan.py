@@ -107,14 +107,18 @@ class PutPls:
 
 @dataclass(frozen=True, slots=True)
 class PutSubnet:
-    """Disable the Private Link Service network policies of a subnet: its JSON as read, one field changed."""
+    """Disable the Private Link Service network policies of a subnet: its JSON as read, one field changed.
+
+    ``pls_id`` is the Private Link Service that waits for it: its row holds the back-off.
+    """
 
     subnet_id: str
     body: Json
     etag: str
     reason: Reason
     sentence: str
-    service: str = ""
+    service: str
+    pls_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,12 @@ class DeletePls:
     sentence: str
 
 
-# Stands for the content hash in the ledger once the connections of a PLS were asked to go.
+# What stands in the ledger instead of a content hash once the connections of a PLS, then the PLS itself,
+# were asked to go: count and back-off are those of that step, not those of a PUT.
 DISCONNECTED = "connections deleted"
-# And in that of one whose delete failed: attempts and back-off are the delete's, not those of a PUT.
 DELETED = "delete"
+# And before the id of a subnet that must be ready first.
+SUBNET = "subnet:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,21 @@ def verb(write: Write) -> str:
             return "delete"
         case DeleteConnection():
             return "delete-connection"
+        case _:
+            assert_never(write)
+
+
+def content(write: Write) -> str:
+    """What stands in the ledger for what a write says, so that a repeat is told from something new."""
+    match write:
+        case PutPls():
+            return write.content_hash
+        case PutSubnet():
+            return SUBNET + write.subnet_id.lower()
+        case DeletePls():
+            return DELETED
+        case DeleteConnection():
+            return DISCONNECTED
         case _:
             assert_never(write)
 

@@ -1,4 +1,4 @@
-"""What stands before a PUT: the in-tree controller's turn, back-off, the hot-loop guard, the subnet.
+"""What stands before a write: the in-tree controller's turn, back-off, the hot-loop guard, the subnet.
 
 Each guard answers whether the write may go out now; where not, it has said why in a finding and when
 to look again.
@@ -7,20 +7,24 @@ to look again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
 from reconciler.model import OWNER_TAG, Ownership, PrivateLinkService, Subnet
-from reconciler.plan import DISCONNECTED, Change, PutSubnet, Reason, Severity
+from reconciler.plan import DELETED, DISCONNECTED, Change, PutSubnet, Reason, Severity, content
+from reconciler.planning import waiting
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant
 
 # The same content is written again after 0 s, 30 s, 2 min, 10 min, then hourly.
 REPEAT_DELAYS = (0, 30, 120, 600, 3600)
 FIGHT_FROM = 3
-# Connections that were asked to go are asked again after this time.
-DISCONNECTING = timedelta(seconds=15)
+POLICY = "privateLinkServiceNetworkPolicies"
+# What was asked to go is asked again no sooner, and looked at this often until then.
+DELETING = timedelta(seconds=15)
+DELETE_LOOKS = timedelta(seconds=2)
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str) -> bool:
@@ -47,16 +51,21 @@ def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a PUT is about: the PLS, its frontend, and a hash of what would be written."""
+    """What a PUT is about: the PLS, its frontend, what the ledger says for what would be written.
+
+    ``subnet`` names the subnet of the PLS where that is what would be written.
+    """
 
     pls_id: str
     frontend_id: str
-    content_hash: str
+    content: str
+    subnet: str = ""
 
     @property
-    def name(self) -> str:
-        """The PLS's name."""
-        return arm_ids.last_name(self.pls_id)
+    def title(self) -> str:
+        """What is written, as a sentence begins."""
+        pls = f"Private Link Service {arm_ids.last_name(self.pls_id)}"
+        return f"Subnet {self.subnet} of {pls}" if self.subnet else pls
 
 
 def target_of(goal: Desired) -> Target:
@@ -68,7 +77,7 @@ def backed_off(
     draft: Draft, goal: Target, row: Ownership | None, changes: tuple[Change, ...], service: str
 ) -> bool:
     """Whether the same content was written, or failed, too short a while ago."""
-    if row is None or row.written_hash != goal.content_hash:
+    if row is None or row.written_hash != goal.content:
         return False
     _report_fight(draft, goal, row, changes, service)
     due = _next_try(row)
@@ -76,7 +85,7 @@ def backed_off(
         draft.find(
             Reason.MOVE_NOT_POSSIBLE if row.last_error_code == "move" else Reason.REJECTED,
             Severity.ERROR,
-            f"Private Link Service {goal.name} of Service {service} could not be written: {row.last_error}",
+            f"{goal.title} of Service {service} could not be written: {row.last_error}",
             service=service,
             frontend_id=goal.frontend_id,
             pls_id=goal.pls_id,
@@ -86,7 +95,7 @@ def backed_off(
     draft.find(
         Reason.BACK_OFF,
         Severity.INFO,
-        f"Private Link Service {goal.name} is written again after {due:%H:%M:%S} UTC.",
+        f"{goal.title} is written again after {due:%H:%M:%S} UTC.",
         service=service,
         pls_id=goal.pls_id,
     )
@@ -95,31 +104,51 @@ def backed_off(
 
 
 def _next_try(row: Ownership) -> datetime:
-    floor = datetime.min.replace(tzinfo=row.written_at.tzinfo if row.written_at else None)
     if row.attempts and row.not_before:
         return row.not_before
     if row.written_at is None or not row.written_count:
-        return row.not_before or floor
+        return row.not_before or EVER
     delay = REPEAT_DELAYS[min(row.written_count - 1, len(REPEAT_DELAYS) - 1)]
     repeat = row.written_at + timedelta(seconds=delay)
     return max(repeat, row.not_before) if row.not_before else repeat
 
 
-def disconnecting(draft: Draft, pls: PrivateLinkService, row: Ownership | None) -> bool:
-    """Whether the connections were deleted a moment ago: the operation runs on while they are still listed."""
-    if row is None or row.written_hash != DISCONNECTED or row.written_at is None or not pls.connections:
+def deleting(draft: Draft, pls: PrivateLinkService, row: Ownership | None) -> bool:
+    """Whether this step of a delete was asked for, or failed, too short a while ago.
+
+    The operation runs on while its subject is still listed, and may fail after it was accepted.
+    """
+    if row is None or row.written_hash != (DISCONNECTED if pls.connections else DELETED):
         return False
-    if draft.observed.now - row.written_at >= DISCONNECTING:
-        return False
-    draft.find(
-        Reason.WAITING,
-        Severity.INFO,
-        f"The connections of Private Link Service {pls.id} are being deleted; it follows.",
-        service=pls.tag(OWNER_TAG) or "",
-        pls_id=pls.id,
-    )
-    draft.look_again(draft.observed.now + timedelta(seconds=2))
-    return True
+    now = draft.observed.now
+    ends = row.written_at + DELETING if row.written_at and not row.attempts else EVER
+    due = max(_next_try(row), ends)
+    _report_delete(draft, pls, row, due)
+    if due > now:
+        draft.look_again(now + DELETE_LOOKS if ends > now else due)
+    return due > now
+
+
+def _report_delete(draft: Draft, pls: PrivateLinkService, row: Ownership, due: datetime) -> None:
+    waits = due > draft.observed.now
+    subject = f"Private Link Service {pls.id}"
+    what = f"The connections of {subject}" if pls.connections else subject
+    again = f"the delete is sent again {f'after {due:%H:%M:%S} UTC' if waits else 'now'}"
+    reason, severity, sentence = _state_of_delete(what, row, again)
+    owner = pls.tag(OWNER_TAG) or ""
+    if waits or severity is Severity.ERROR:
+        draft.find(reason, severity, sentence, service=owner, pls_id=pls.id, frontend_id=pls.frontend_id)
+
+
+def _state_of_delete(what: str, row: Ownership, again: str) -> tuple[Reason, Severity, str]:
+    if row.last_error:
+        return Reason.FAILED, Severity.ERROR, f"{what} could not be deleted ({row.last_error}); {again}."
+    if row.attempts:
+        return Reason.WAITING, Severity.INFO, f"{what}: Azure is busy; {again}."
+    if row.written_count > 1:
+        sentence = f"{what} did not go, though Azure accepted the delete {row.written_count} times; {again}."
+        return Reason.FAILED, Severity.ERROR, sentence
+    return Reason.WAITING, Severity.INFO, f"{what}: the delete is under way; waiting."
 
 
 def satisfied(row: Ownership, claim_hash: str, now: datetime) -> Ownership:
@@ -145,8 +174,8 @@ def _report_fight(
     draft.find(
         Reason.DRIFT_FIGHT,
         Severity.WARNING,
-        f"Somebody keeps changing Private Link Service {goal.name} of Service {service} back: {names}. It was "
-        f"written {row.written_count} times with the same content; find the other writer.",
+        f"{goal.title} of Service {service} is changed back by somebody each time: {names}. It was written "
+        f"{row.written_count} times with the same content; find the other writer.",
         service=service,
         pls_id=goal.pls_id,
         frontend_id=goal.frontend_id,
@@ -155,30 +184,31 @@ def _report_fight(
 
 def subnet_ready(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> bool:
     """Whether a PLS can be put into the subnet now; if not, plans what makes it so, or refuses."""
-    if subnet.provisioning_state not in ("Succeeded", "Failed", ""):
-        draft.find(
-            Reason.WAITING,
-            Severity.INFO,
-            f"Subnet {subnet.name} is {subnet.provisioning_state}; Private Link Services follow when it is done.",
-            service=service,
-            pls_id=pls_id,
-        )
-        draft.look_again(draft.observed.now + timedelta(seconds=1))
+    if waiting.subnet_in_transit(draft, subnet, service, pls_id):
         return False
     if subnet.policy.lower() == "disabled":
         return True
     if draft.limits.subnet_policy == "report":
         _refuse_subnet(draft, subnet, service, pls_id)
-        return False
-    if not any(isinstance(w, PutSubnet) and arm_ids.same(w.subnet_id, subnet.id) for w in draft.writes):
-        draft.writes.append(_disable_policy(subnet, service))
+    elif not any(isinstance(w, PutSubnet) and arm_ids.same(w.subnet_id, subnet.id) for w in draft.writes):
+        write = _disable_policy(subnet, service, pls_id)
+        if not _subnet_backed_off(draft, subnet, write):
+            draft.writes.append(write)
     return False
 
 
-def _disable_policy(subnet: Subnet, service: str) -> PutSubnet:
+def _subnet_backed_off(draft: Draft, subnet: Subnet, write: PutSubnet) -> bool:
+    """The back-off is in the row of whichever Private Link Service the subnet was last written for."""
+    target = Target(write.pls_id, "", content(write), subnet.name)
+    rows = [row for row in draft.observed.ownership if row.written_hash == target.content]
+    changes = (Change(POLICY, subnet.policy, "Disabled"),)
+    return backed_off(draft, target, max(rows, key=_next_try, default=None), changes, write.service)
+
+
+def _disable_policy(subnet: Subnet, service: str, pls_id: str) -> PutSubnet:
     properties = {
         **(subnet.raw.get("properties") or {}),
-        "privateLinkServiceNetworkPolicies": "Disabled",
+        POLICY: "Disabled",
     }
     return PutSubnet(
         subnet.id,
@@ -187,6 +217,7 @@ def _disable_policy(subnet: Subnet, service: str) -> PutSubnet:
         Reason.SUBNET_POLICY,
         f"disable the Private Link Service network policies of subnet {subnet.name} for Service {service}",
         service,
+        pls_id,
     )
 
 

@@ -6,7 +6,7 @@ from reconciler import arm_ids
 from reconciler.claims import Wish
 from reconciler.desired import differences, tag_body, update_body
 from reconciler.model import OWNER_TAG, Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService
-from reconciler.plan import DELETED, Change, PutPls, Reason, Severity
+from reconciler.plan import Change, PutPls, Reason, Severity
 from reconciler.planning import collecting, guards, notices, puts, rows, waiting
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
@@ -48,7 +48,7 @@ def _without_tenants(
     proofs = collecting.proofs_of(draft, pls, frontend)
     if proofs is None:
         _keep(draft, pls, "no live Service stands on its frontend, but not all who did are proven gone")
-    elif not _delete_failed(draft, pls, row) and not guards.disconnecting(draft, pls, row):
+    elif not guards.deleting(draft, pls, row):
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
 
 
@@ -105,7 +105,7 @@ def _hand_over(
         PutPls(
             pls_id=pls.id,
             body=tag_body(pls, {OWNER_TAG: key}),
-            content_hash=target.content_hash,
+            content_hash=target.content,
             claim_hash="",
             created=False,
             frontend_id=frontend.id,
@@ -193,30 +193,10 @@ def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None
     draft.sharing += draft.acquaintance.sharing(pls.id)
     if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
         return
-    if _delete_failed(draft, pls, row):
-        return
-    if guards.disconnecting(draft, pls, row):
+    if guards.deleting(draft, pls, row):
         return
     proofs = collecting.proofs_of(draft, pls, None)
     if proofs is not None:
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
     else:
         collecting.sweep(draft, pls)
-
-
-def _delete_failed(draft: Draft, pls: PrivateLinkService, row: Ownership | None) -> bool:
-    """Whether a delete failed too short a while ago; a PUT that failed is no reason to keep anything."""
-    if row is None or row.written_hash != DELETED or not row.attempts:
-        return False
-    if row.not_before is None or row.not_before <= draft.observed.now:
-        return False
-    draft.find(
-        Reason.FAILED,
-        Severity.ERROR,
-        f"Private Link Service {pls.id} could not be deleted ({row.last_error}); it is tried again after "
-        f"{row.not_before:%H:%M:%S} UTC.",
-        pls_id=pls.id,
-        frontend_id=pls.frontend_id,
-    )
-    draft.look_again(row.not_before)
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler import arm_ids
-from reconciler.model import LoadBalancer, PrivateLinkService
+from reconciler.model import LoadBalancer, PrivateLinkService, Subnet
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
 
@@ -43,7 +43,16 @@ def waits_for(
     return True
 
 
-def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str) -> None:
+def subnet_in_transit(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> bool:
+    """The same for the NAT subnet, whose policy was perhaps changed a second ago."""
+    state = subnet.provisioning_state
+    if state in ("Succeeded", "Failed", "Canceled", ""):
+        return False
+    _wait(draft, f"Subnet {subnet.name} is {state}", arm_ids.key(subnet.id), service, pls_id, soonest=1.0)
+    return True
+
+
+def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str, *, soonest: float = 2.0) -> None:
     since = draft.seen_since(f"wait:{key}")
     waited = (draft.observed.now - since).total_seconds()
     if waited >= draft.limits.stuck_seconds:
@@ -51,4 +60,4 @@ def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str) -> None:
         draft.find(Reason.STUCK, Severity.ERROR, sentence, service=service, pls_id=pls_id)
     else:
         draft.find(Reason.WAITING, Severity.INFO, f"{what}; waiting.", service=service, pls_id=pls_id)
-    draft.look_again(draft.observed.now + timedelta(seconds=min(300.0, max(2.0, waited / 2))))
+    draft.look_again(draft.observed.now + timedelta(seconds=min(300.0, max(soonest, waited / 2))))

@@ -515,6 +515,7 @@ def test_a_subnet_that_changed_meanwhile_is_not_overwritten() -> None:
     run = carry_out(world.engine, planned, lambda: True)
     assert results(run) == [Result.CHANGED]
     assert run.come_back is not None
+    world.clock.time = run.come_back
     assert results(world.run()) == [Result.ACCEPTED]
     assert world.azure.document(builders.subnet_id("default"))["properties"]["routeTable"] == {"id": "theirs"}
 

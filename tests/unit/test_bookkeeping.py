@@ -19,7 +19,7 @@ from reconciler.errors import (
     Stale,
 )
 from reconciler.model import Ownership
-from reconciler.plan import DeletePls, Finding, Plan, Reason, Severity, Write
+from reconciler.plan import DeletePls, Finding, Plan, Reason, Severity, Write, content
 from reconciler.ports import Accepted
 from tests.builders import (
     NOW,
@@ -93,9 +93,18 @@ def test_an_intent_notes_content_time_and_count_before_the_write() -> None:
 
 
 def test_rows_that_are_not_written_keep_as_they_are() -> None:
-    """Deletes and subnets note no intent."""
-    rows = (row(LINK, WEB, written_hash="x", written_count=2),)
+    """The intents of others touch them not."""
+    rows = (row("another", WEB, written_hash="x", written_count=2),)
     assert bookkeeping.intents(Plan("prod", writes=(DELETE, SUBNET), ownership=rows), NOW) == rows
+
+
+def test_deletes_and_subnets_note_an_intent_too() -> None:
+    """What is accepted, and undone or never carried out, must not be repeated at once for ever."""
+    for write, known in ((DELETE, row(LINK, WEB)), (SUBNET, planned())):
+        once = settled(known, write)
+        twice = settled(once, write)
+        assert once.written_hash == twice.written_hash == content(write)
+        assert (once.written_count, twice.written_count) == (1, 2)
 
 
 # Outcomes
@@ -121,10 +130,24 @@ def test_a_lost_answer_counts_as_written() -> None:
     assert (got.written_hash, got.written_count, got.attempts) == (PUT.content_hash, 1, 0)
 
 
-@pytest.mark.parametrize("error", [Stale("changed"), RetryLater("throttled", throttled=True)])
-def test_what_changed_or_was_throttled_leaves_the_row_as_before(error: OutsideError) -> None:
+def test_what_was_throttled_leaves_the_row_as_before() -> None:
     """Nothing was written, and it says nothing about this PLS."""
-    assert settled(planned(), PUT, error) == planned()
+    assert settled(planned(), PUT, RetryLater("throttled", throttled=True)) == planned()
+
+
+@pytest.mark.parametrize("write", [PUT, DELETE, SUBNET])
+def test_what_changed_meanwhile_is_tried_again_later_each_time(write: Write) -> None:
+    """A list and a GET that differ for good would be compared each second; the third time is news."""
+    known = row(LINK, WEB) if write is DELETE else planned()
+    waits, news = [], []
+    for _ in range(6):
+        known = settled(known, write, Stale("changed"))
+        assert known.not_before is not None
+        waits.append((known.not_before - after(seconds=1)).total_seconds())
+        news.append(bool(known.last_error))
+    assert waits == [2, 5, 15, 60, 300, 300]
+    assert news == [False, False, True, True, True, True]
+    assert known.written_count == 0
 
 
 def test_a_write_that_was_left_leaves_the_row_as_before() -> None:
@@ -190,10 +213,16 @@ def test_of_several_writes_of_one_pls_the_worst_counts() -> None:
         assert bookkeeping.settle(rows, rows, order, NOW)[0].last_error == "no"
 
 
-def test_a_subnets_outcome_touches_no_row() -> None:
-    """It is nobody's PLS."""
-    rows = (row(LINK, WEB),)
-    assert bookkeeping.settle(rows, rows, [outcome_of(SUBNET, Rejected("no"))], NOW) == rows
+def test_a_subnets_outcome_is_in_the_row_of_the_pls_that_waits_for_it() -> None:
+    """And nothing else of that row changes: the PLS was not written."""
+    refused = settled(planned(), SUBNET, Denied("no role", code="AuthorizationFailed"))
+    assert (refused.last_error, refused.not_before) == ("no role", after(seconds=31))
+    done = settled(refused, SUBNET, provisioning_state="Updating")
+    assert (done.last_error, done.attempts, done.state) == ("", 0, planned().state)
+    (other,) = bookkeeping.settle(
+        (row(LINK, WEB),), (row(LINK, WEB),), [outcome_of(SUBNET, Denied("x"))], NOW
+    )
+    assert other == row(LINK, WEB)
 
 
 # Coming back
@@ -205,7 +234,6 @@ def test_a_subnets_outcome_touches_no_row() -> None:
         (Outcome(PUT, Result.ACCEPTED), 2),
         (Outcome(SUBNET, Result.ACCEPTED), 1),
         (Outcome(PUT, Result.LEFT), 1),
-        (outcome_of(PUT, Stale("x")), 1),
         (outcome_of(PUT, OutcomeUnknown("x")), 5),
         (outcome_of(PUT, RetryLater("x")), 2),
         (outcome_of(PUT, RetryLater("x", after=60)), 60),
@@ -214,6 +242,15 @@ def test_a_subnets_outcome_touches_no_row() -> None:
 def test_each_outcome_is_looked_at_again(outcome: Outcome, seconds: float) -> None:
     """Accepted is not done, and its event may never come."""
     assert bookkeeping.come_back(Plan("prod"), (), [outcome], NOW) == after(seconds=seconds)
+
+
+@pytest.mark.parametrize("error", [Stale("x"), Rejected("x")])
+def test_the_back_off_of_the_row_decides_where_the_outcome_has_no_time_of_its_own(
+    error: OutsideError,
+) -> None:
+    """Else the looks would not grow apart with the tries."""
+    failing = row(LINK, WEB, attempts=4, not_before=after(seconds=60))
+    assert bookkeeping.come_back(Plan("prod"), (failing,), [outcome_of(PUT, error)], NOW) == after(seconds=60)
 
 
 def test_the_earliest_time_is_when_to_come_back() -> None:

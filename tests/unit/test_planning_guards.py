@@ -149,7 +149,8 @@ def test_deleted_connections_are_given_time_to_go() -> None:
     first = decide(leaving, frontends=[ON], links=[connected], ownership=known, proofs=proofs)
     (write,) = first.writes
     assert isinstance(write, DeleteConnection)
-    rows = bookkeeping.settle(first.ownership, first.ownership, [Outcome(write, Result.ACCEPTED)], after())
+    noted = bookkeeping.intents(first, after())
+    rows = bookkeeping.settle(first.ownership, noted, [Outcome(write, Result.ACCEPTED)], after())
     again = decide(
         leaving, frontends=[ON], links=[connected], ownership=rows, proofs=proofs, now=after(seconds=5)
     )
@@ -206,6 +207,22 @@ def test_a_subnet_being_updated_is_waited_for() -> None:
     result = decide(WEB, subnets=subnets(busy))
     assert (result.writes, result.come_back) == ((), after(seconds=1))
     assert "default" in found(result, Reason.WAITING).sentence
+
+
+def test_a_subnets_back_off_holds_for_all_that_wait_for_it() -> None:
+    """Fifty Services on a subnet that may not be written must not try it in turn; a ready one is free again."""
+    closed = subnets(subnet("default", "Enabled"))
+    mine = row(
+        "mine", WEB, written_hash=f"subnet:{subnet_id('default').lower()}", attempts=1, last_error="no role"
+    )
+    waiting = replace(mine, not_before=after(seconds=30))
+    result = decide(WEB, service("other"), subnets=closed, ownership=(waiting,))
+    assert (result.writes, result.after, result.come_back) == ((), (), after(seconds=30))
+    told = [f.service for f in result.findings if f.reason is Reason.REJECTED and "no role" in f.sentence]
+    assert told == ["shop/other", "shop/web"]
+    assert deeds(decide(WEB, ownership=(waiting,)).writes) == [("create", f"pls-{ON.name}")]
+    due = decide(WEB, subnets=closed, ownership=(waiting,), now=after(seconds=30))
+    assert subnet_put_of(due).pls_id == put_of(decide(WEB)).pls_id
 
 
 def test_report_refuses_instead_with_the_exact_az_command() -> None:

@@ -28,6 +28,7 @@ from reconciler.model import Ownership, Reservation, Sharing
 from reconciler.ports import ClusterState, HistoryEntry, Lease
 
 _ATTEMPTS = 4
+_FEW = 4  # rows to read one by one: a query reads all of a resource group, a page of a thousand at a time
 _LEASE_ROW = "lease"
 
 
@@ -105,8 +106,10 @@ class TableLedger:
         raise Stale(f"the reservation of {reservation.pls_id} keeps changing")
 
     def _reserved(self, pls_ids: Iterable[str]) -> list[TableEntity]:
-        """The reservation rows of these ids: one query for each resource group among them."""
+        """The reservation rows of these ids: a few one by one, many by a query of each resource group."""
         wanted = {(keys.reservation_partition(pls_id), keys.pls_key(pls_id)) for pls_id in pls_ids}
+        if len(wanted) <= _FEW:
+            return list(filter(None, (self._ownership.get(*place) for place in sorted(wanted))))
         found: list[TableEntity] = []
         for partition in sorted({partition for partition, _ in wanted}):
             rows_wanted = {row for in_partition, row in wanted if in_partition == partition}

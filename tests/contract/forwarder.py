@@ -16,10 +16,11 @@ Trouble = Literal["lose-request", "lose-answer", "garbage", "truncate"]
 
 @dataclass
 class Forwarder:
-    """Forwards, except where told to fail. ``requests`` counts what came in."""
+    """Forwards, except where told to fail. ``requests`` counts what came in, ``paths`` has their paths."""
 
     url: str
     requests: int = 0
+    paths: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     _trouble: Trouble | int | None = None
     _times: int = 0
@@ -45,6 +46,7 @@ def forwarding(target: str) -> Iterator[Forwarder]:
     class Handler(BaseHTTPRequestHandler):
         def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            state.paths.append(self.path)
             trouble, self.close_connection = state.next_trouble(), True
             if trouble == "lose-request":
                 return

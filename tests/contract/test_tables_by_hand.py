@@ -18,6 +18,7 @@ from reconciler.model import Ownership, Reservation, ServiceRef, Sharing
 from reconciler.ports import ClusterState, HistoryEntry, Lease
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage
+from tests.contract.forwarder import forwarding
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 PLS = "/subscriptions/s/resourceGroups/MC_prod/providers/Microsoft.Network/privateLinkServices/pls-a"
@@ -247,6 +248,21 @@ def test_another_cluster_s_newer_reservation_stops_nobody(ledger: TableLedger, h
     assert list(ledger.reservations([PLS])) == [PLS.lower()]
     with pytest.raises(Rejected):
         ledger.reserve(Reservation(f"{PLS}-new", "new", "u", "/f"))
+
+
+@pytest.mark.parametrize(("asked", "queries"), [(1, 0), (3, 0), (30, 1)])
+def test_few_reservations_are_looked_up_and_many_searched(azurite: Storage, asked: int, queries: int) -> None:
+    """Each event of a PLS asks for one, in a resource group that may hold those of a thousand."""
+    endpoint = azurite.endpoints["Table"]
+    with forwarding(endpoint) as forwarder:
+        through = azurite.connection_string.replace(endpoint, forwarder.url)
+        account = StorageAccount(StorageSettings(connection_string=through))
+        ledger = TableLedger(account, f"t{uuid.uuid4().hex}")
+        ledger.create_tables()
+        ledger.reserve(Reservation(PLS, "prod", "u", "/f"))
+        forwarder.paths.clear()
+        assert list(ledger.reservations([PLS, *(f"{PLS}{i}" for i in range(1, asked))])) == [PLS.lower()]
+        assert sum("filter=" in path for path in forwarder.paths) == queries
 
 
 def test_unchanged_sharing_rows_are_not_written(ledger: TableLedger, hands: Hands) -> None:

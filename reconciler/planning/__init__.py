@@ -58,7 +58,7 @@ def plan(observed: Observed, limits: Limits) -> Plan:
     for pls in world.detached():
         if arm_ids.key(pls.id) not in draft.moved:
             holding.decide_detached(draft, world, pls)
-    rows.forget(draft)
+    rows.forget(draft, world)
     notices.warn_about_counts(draft, world)
     return draft.finish()
 

@@ -13,6 +13,7 @@ from reconciler.model import (
     Service,
     Unknown,
 )
+from reconciler.plan import SUBNET
 from reconciler.planning.collecting import is_ours
 from reconciler.planning.verdicts import subnet_id
 from reconciler.planning.world import World, known
@@ -77,19 +78,41 @@ def reservations(observed: Observed) -> tuple[str, ...]:
 def unconfirmed(observed: Observed) -> tuple[str, ...]:
     """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go.
 
-    A PLS that ARM refused to create is not asked for again in each run while its frontend stands.
+    One that ARM refused to create, or that was not begun, is not asked for in each run while its owner
+    still wishes for it.
     """
     if isinstance(observed.private_link_services, Unknown):
         return ()
     listed = {arm_ids.key(p.id) for p in observed.private_link_services}
-    standing = {arm_ids.key(f.id) for lb in known(observed.load_balancers) for f in lb.frontends}
-
-    def refused(row: Ownership) -> bool:
-        never = not row.resource_guid and row.attempts > 0
-        return never and arm_ids.key(row.frontend_id) in standing
-
+    current = _current_wishes(observed)
     return tuple(
-        row.pls_id for row in observed.ownership if arm_ids.key(row.pls_id) not in listed and not refused(row)
+        row.pls_id
+        for row in observed.ownership
+        if (key := arm_ids.key(row.pls_id)) not in listed
+        and not (_never_accepted(row) and key in current and _looked_into(observed, row))
+    )
+
+
+def _never_accepted(row: Ownership) -> bool:
+    begun = row.written_hash and not row.written_hash.startswith(SUBNET)
+    return not row.resource_guid and (row.attempts > 0 or not begun)
+
+
+def _looked_into(observed: Observed, row: Ownership) -> bool:
+    """Whether a list would have told of the PLS."""
+    parsed = arm_ids.parse(row.pls_id)
+    return not observed.groups or bool(parsed and parsed.resource_group.lower() in observed.groups)
+
+
+def _current_wishes(observed: Observed) -> frozenset[str]:
+    """The ids (lower case) of rows whose owner wishes for just this PLS on the row's frontend."""
+    config = observed.cluster
+    wished = {service.uid: wish for service, wish in wishes(config, known(observed.services))}
+    standing = {arm_ids.key(f.id): f for lb in known(observed.load_balancers) for f in lb.frontends}
+    return frozenset(
+        arm_ids.key(wished_id(config, standing[key], wished[row.owner.uid]))
+        for row in observed.ownership
+        if (key := arm_ids.key(row.frontend_id)) in standing and row.owner.uid in wished
     )
 
 

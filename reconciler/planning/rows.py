@@ -18,6 +18,7 @@ from reconciler.model import (
 from reconciler.planning.acquaintance import tagged_owner
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, owns
+from reconciler.planning.world import World
 
 
 def share(draft: Draft, verdicts: Verdicts, frontend: Frontend, pls_id: str) -> None:
@@ -67,13 +68,17 @@ def _nat_ips(observed: Observed, pls: PrivateLinkService, row: Ownership) -> tup
     return row.nat_ips if remembered else static
 
 
-def forget(draft: Draft) -> None:
-    """P7: a row goes once a GET of its id proved the PLS absent; until then it stays."""
+def forget(draft: Draft, world: World) -> None:
+    """P7: a row goes once a GET of its id proved the PLS absent; until then it stays.
+
+    So does the row of a PLS that we never came to create because somebody else did.
+    """
     for row in draft.observed.ownership:
         key = arm_ids.key(row.pls_id)
         if key in draft.ownership:
             continue
-        if key in draft.observed.absent_pls:
+        theirs = not row.resource_guid and key in world.by_id and not world.ours(world.by_id[key])
+        if key in draft.observed.absent_pls or theirs:
             draft.forget.append(row.pls_id)
         else:
             draft.record(row)

@@ -478,6 +478,18 @@ def test_a_name_that_another_cluster_reserved_is_given_up() -> None:
     assert reasons(again) == {Reason.NAME_TAKEN}
 
 
+def test_a_name_that_was_refused_comes_free_when_its_service_asks_for_another() -> None:
+    """Else nobody could ever have it: no PLS of that name goes, which would free it."""
+    world = worlds.make(WEB)
+    world.azure.fail("put_private_link_service", Rejected("not this name"), match="pls-0")
+    world.run()
+    assert results(world.run()) == []
+    world.change(WEB, name="better")
+    world.run()
+    assert [r.pls_id for r in world.ledger.ownership("prod")] == [pls_id("better")]
+    assert world.ledger.reservations([pls_id("pls-0")]) == {}
+
+
 def test_two_clusters_never_write_the_same_name() -> None:
     """Whoever comes second is refused, whichever it is."""
     world = worlds.make(clusters=("prod", "dev"), pls_resource_group="shared")

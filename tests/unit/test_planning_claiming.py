@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler import arm_ids
@@ -12,6 +14,7 @@ from tests.builders import (
     EXTERNAL,
     GROUP,
     NOW,
+    VNET,
     after,
     configured,
     decide,
@@ -422,6 +425,16 @@ def test_without_a_ledger_nothing_is_left_to_the_in_tree_controller() -> None:
 def test_the_plan_of_now_is_the_plan_of_any_clock() -> None:
     """Time is an argument: the same look at another time gives the same writes."""
     assert decide(service(), now=NOW).writes == decide(service(), now=after(days=400)).writes
+
+
+def test_the_row_of_a_name_that_somebody_else_took_meanwhile_is_forgotten() -> None:
+    """With its reservation: we never wrote that Private Link Service, and it is not ours."""
+    web = service(settings={"name": "x"})
+    theirs = pls(f"{VNET}/frontendIPConfigurations/theirs", None, "x", tags={CLUSTER_TAG: None})
+    known = row(theirs.id, web, frontend(web).id, written_hash="x", attempts=1)
+    assert decide(web, links=[theirs], ownership=(known,)).forget == (theirs.id,)
+    once_ours = replace(known, resource_guid="guid-x")
+    assert decide(web, links=[theirs], ownership=(once_ours,)).forget == ()
 
 
 # A Service on two frontends of one kind

@@ -191,6 +191,31 @@ def test_rows_whose_pls_is_not_listed_are_confirmed_by_id() -> None:
     assert needs.unconfirmed(observe(WEB, links=[there], ownership=rows)) == (pls_id("unlisted"),)
 
 
+@pytest.mark.parametrize("never", [{"attempts": 2, "written_hash": "x"}, {}, {"written_hash": "subnet:/x"}])
+def test_a_pls_that_never_came_to_be_is_asked_for_only_once_nobody_wishes_for_it(
+    never: dict[str, Any],
+) -> None:
+    """Fifty refused claims would be fifty GETs in each run; but a name given up must come free."""
+    named = service("web", settings={"name": "x"})
+    rows = (row(pls_id("x"), named, ON.id, **never),)
+    assert needs.unconfirmed(observe(named, ownership=rows)) == ()
+    renamed = service("web", settings={"name": "y"})
+    for nobody in (observe(renamed, ownership=rows), observe(service("web", asks=False), ownership=rows)):
+        assert needs.unconfirmed(nobody) == (pls_id("x"),)
+    assert needs.unconfirmed(observe(named, frontends=[], ownership=rows)) == (pls_id("x"),)
+
+
+def test_a_pls_that_may_be_there_is_asked_for() -> None:
+    """The answer to the PUT was lost, it was there once, or no list looked into its group."""
+    named = service("web", settings={"name": "x"})
+    lost = row(pls_id("x"), named, ON.id, written_hash="x", written_count=1)
+    for known in (lost, replace(lost, attempts=1, resource_guid="guid")):
+        assert needs.unconfirmed(observe(named, ownership=(known,))) == (pls_id("x"),)
+    refused = replace(lost, attempts=1)
+    assert needs.unconfirmed(observe(named, ownership=(refused,), groups={"mc_prod": None})) == ()
+    assert needs.unconfirmed(observe(named, ownership=(refused,), groups={"other": None})) == (pls_id("x"),)
+
+
 def test_only_unknown_dynamic_addresses_are_read_from_interfaces() -> None:
     """Once per change: not again where the ledger has them, not of others' PLSs, not in transit."""
     there = pls(ON, WEB, **INTERFACE)

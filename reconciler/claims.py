@@ -188,6 +188,11 @@ def shown(value: str) -> str:
     return ascii(text) if not text.isprintable() else repr(text)
 
 
+def printable(words: str) -> str:
+    """What others wrote, for a message: as it is, or as ``shown`` where a terminal would act on it."""
+    return words if words.isprintable() else shown(words)
+
+
 def _name(value: str | None, prefix: str, mistakes: list[str]) -> str | None:
     if value is None:
         return None

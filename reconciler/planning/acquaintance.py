@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from reconciler import arm_ids
+from reconciler.claims import printable
 from reconciler.model import (
     OWNER_TAG,
     Frontend,
@@ -25,6 +26,11 @@ def tagged_owner(pls: PrivateLinkService) -> ServiceRef:
     """Whom the owner tag names. People type it in any case; Kubernetes has lower-case names only."""
     namespace, _, name = (pls.tag(OWNER_TAG) or "").lower().partition("/")
     return ServiceRef(namespace.strip(), name.strip())
+
+
+def owner_name(pls: PrivateLinkService) -> str:
+    """The owner tag for people, "" where there is none. Whoever may tag the PLS wrote it."""
+    return printable((pls.tag(OWNER_TAG) or "").strip())
 
 
 class Acquaintance:

@@ -6,7 +6,6 @@ from reconciler import arm_ids
 from reconciler.claims import Wish
 from reconciler.desired import Desired, create_body, differences, update_body
 from reconciler.model import (
-    OWNER_TAG,
     Frontend,
     LoadBalancer,
     Ownership,
@@ -15,6 +14,7 @@ from reconciler.model import (
 )
 from reconciler.plan import Reason, Severity
 from reconciler.planning import guards, needs, notices, puts, rows, waiting
+from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
 from reconciler.planning.world import World
@@ -160,7 +160,7 @@ def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id
         )
     if seen is None:
         return ""
-    owner = seen.tag(OWNER_TAG) or "nobody"
+    owner = owner_name(seen) or "nobody"
     return (
         f"{seen.id} exists on frontend {arm_ids.last_name(seen.frontend_id) or 'none'} (owner {owner}) "
         "and is not taken over"

@@ -12,7 +12,6 @@ from datetime import timedelta
 from reconciler import arm_ids
 from reconciler.model import (
     CLUSTER_TAG,
-    OWNER_TAG,
     Frontend,
     Observed,
     Ownership,
@@ -22,7 +21,7 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
-from reconciler.planning.acquaintance import Acquaintance
+from reconciler.planning.acquaintance import Acquaintance, owner_name
 from reconciler.planning.draft import Draft
 from reconciler.tenancy import by_frontend
 
@@ -73,7 +72,7 @@ def proofs_of(draft: Draft, pls: PrivateLinkService, frontend: Frontend | None) 
 
 def collect(draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], reason: Reason) -> None:
     """Plan the delete: its connections now and the PLS in a later run, or the PLS now."""
-    owner = (pls.tag(OWNER_TAG) or "").strip()
+    owner = owner_name(pls)
     why = {
         Reason.SERVICE_GONE: "every Service that used it is gone",
         Reason.FRONTEND_GONE: "its frontend is gone, seen twice over the grace period",

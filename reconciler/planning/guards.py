@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
-from reconciler.model import OWNER_TAG, Ownership, PrivateLinkService, Subnet
+from reconciler.model import Ownership, PrivateLinkService, Subnet
 from reconciler.plan import DELETED, DISCONNECTED, Change, PutSubnet, Reason, Severity, content
 from reconciler.planning import waiting
+from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant
 
@@ -135,7 +136,7 @@ def _report_delete(draft: Draft, pls: PrivateLinkService, row: Ownership, due: d
     what = f"The connections of {subject}" if pls.connections else subject
     again = f"the delete is sent again {f'after {due:%H:%M:%S} UTC' if waits else 'now'}"
     reason, severity, sentence = _state_of_delete(what, row, again)
-    owner = pls.tag(OWNER_TAG) or ""
+    owner = owner_name(pls)
     if waits or severity is Severity.ERROR:
         draft.find(reason, severity, sentence, service=owner, pls_id=pls.id, frontend_id=pls.frontend_id)
 

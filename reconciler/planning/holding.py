@@ -8,6 +8,7 @@ from reconciler.desired import differences, tag_body, update_body
 from reconciler.model import OWNER_TAG, Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService
 from reconciler.plan import Change, PutPls, Reason, Severity
 from reconciler.planning import collecting, guards, notices, puts, rows, waiting
+from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
 from reconciler.planning.world import World
@@ -27,11 +28,11 @@ def decide(
     draft.record(rows.observed_row(draft.observed, verdicts, pls, row))
     rows.share(draft, verdicts, frontend, pls.id)
     notices.warn(draft, verdicts, frontend, pls.id, pls)
-    if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
+    if waiting.in_transit(draft, pls, owner_name(pls)):
         return
     if not verdicts.tenants:
         _without_tenants(draft, pls, frontend, row)
-    elif waiting.waits_for(draft, load_balancer, pls.tag(OWNER_TAG) or "", pls):
+    elif waiting.waits_for(draft, load_balancer, owner_name(pls), pls):
         return
     elif not any(owns(pls, t.service) for t in verdicts.tenants):
         _without_owner(draft, verdicts, pls, frontend, row)
@@ -65,7 +66,7 @@ def _without_owner(
         if equal:
             _hand_over(draft, equal[0], pls, frontend, row, Reason.SUCCESSION)
             return
-    owner = pls.tag(OWNER_TAG)
+    owner = owner_name(pls)
     draft.find(
         Reason.OWNER_MISSING,
         Severity.WARNING,
@@ -112,7 +113,7 @@ def _hand_over(
             subnet_ids=(),
             service=key,
             reason=reason,
-            sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {before or 'missing'})",
+            sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {owner_name(pls) or 'missing'})",
             changes=changes,
         )
     )
@@ -125,7 +126,7 @@ def _keep(draft: Draft, pls: PrivateLinkService, why: str) -> None:
         f"Private Link Service {pls.id} is kept as it is: {why}.",
         pls_id=pls.id,
         frontend_id=pls.frontend_id,
-        service=pls.tag(OWNER_TAG) or "",
+        service=owner_name(pls),
     )
 
 
@@ -191,7 +192,7 @@ def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None
     row = world.rows.get(arm_ids.key(pls.id))
     draft.record(rows.observed_row(draft.observed, None, pls, row))
     draft.sharing += draft.acquaintance.sharing(pls.id)
-    if waiting.in_transit(draft, pls, pls.tag(OWNER_TAG) or ""):
+    if waiting.in_transit(draft, pls, owner_name(pls)):
         return
     if guards.deleting(draft, pls, row):
         return

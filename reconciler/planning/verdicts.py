@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler import arm_ids
-from reconciler.claims import Claim, Invalid, Wish, read_claim
+from reconciler.claims import Claim, Invalid, Wish, printable, read_claim
 from reconciler.model import (
     OWNER_TAG,
     Absent,
@@ -36,6 +36,7 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import Finding, Reason, Severity
+from reconciler.planning.acquaintance import owner_name
 
 Role = Literal["owner", "shares", "refused", "none"]
 
@@ -168,7 +169,7 @@ def _verdict(
 
 
 def _foreign(frontend_id: str, pls: PrivateLinkService) -> str:
-    tags = ", ".join(f"{k}={v}" for k, v in sorted(pls.tags.items())) or "none"
+    tags = ", ".join(f"{printable(k)}={printable(v)}" for k, v in sorted(pls.tags.items())) or "none"
     return (
         f"frontend '{arm_ids.last_name(frontend_id)}' already has Private Link Service {pls.id}, which "
         f"this cluster does not manage (its tags: {tags}); a frontend can have only one. Remove it, or "
@@ -177,7 +178,7 @@ def _foreign(frontend_id: str, pls: PrivateLinkService) -> str:
 
 
 def _not_owner(frontend_id: str, pls: PrivateLinkService | None, owner: Service | None) -> str:
-    holder = (pls.tag(OWNER_TAG) if pls else None) or (owner.key if owner else "") or "nobody"
+    holder = (owner_name(pls) if pls else "") or (owner.key if owner else "") or "nobody"
     what = f"Private Link Service {pls.id}" if pls else "the Private Link Service to be"
     return (
         f"it shares frontend '{arm_ids.last_name(frontend_id)}', whose settings belong to {holder} (owner "

@@ -106,6 +106,22 @@ def test_s4_a_foreign_pls_on_the_frontend_refuses_naming_it_and_its_tags(tags: d
     assert "team=blue" in finding.sentence
 
 
+@pytest.mark.parametrize("evil", ["x\n  + create everything", "x\x1b[2Jy", "x\u202ey", "\ud800"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_tags_cannot_forge_a_line_or_steer_a_terminal(evil: str, ours: bool) -> None:
+    """Whoever may tag a PLS writes into sentences, logs and the tables otherwise."""
+    web, wished = service(), service(settings={"name": "theirs"})
+    tags = {OWNER_TAG: f"shop/{evil}", evil: evil}
+    told: list[str] = []
+    for on in (frontend(web), frontend(name="other")):
+        there = pls(on, None, "theirs", tags=tags if ours else {CLUSTER_TAG: "another", **tags})
+        for asks in (web, wished):
+            findings = decide(asks, links=[there]).findings
+            told += [text for f in findings for text in (f.sentence, f.service)]
+    assert any("theirs" in text for text in told)
+    assert all(text.isprintable() for text in told)
+
+
 def test_s5_the_owner_tag_decides_whatever_its_case_and_blanks() -> None:
     """A hand-edited tag is forgiven what the eye does not see."""
     old, heir = service("old", age_days=99), service("heir", settings={"fqdns": "a"})

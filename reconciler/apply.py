@@ -49,6 +49,7 @@ class Writer:
     def apply(self, plan: Plan, observed: Observed, progress: Progress = lambda outcome: None) -> Applied:
         """Carry out ``plan.writes``. Raises OutsideError only where the ledger fails."""
         noted = bookkeeping.intents(plan, observed.now)
+        self._index(plan, observed)
         self._record(observed.ownership, noted)
         outcomes = self._write(plan, observed, progress)
         now = self.clock.now()
@@ -56,7 +57,6 @@ class Writer:
         lost = bookkeeping.lost_names(outcomes)
         self._record(noted, [r for r in rows if r.pls_id not in lost])
         self._forget(plan, observed, lost)
-        self._index(observed, plan)
         due = bookkeeping.come_back(plan, rows, outcomes, now)
         return Applied(outcomes, due, self._back_off(observed, outcomes, now))
 
@@ -80,13 +80,18 @@ class Writer:
         if set(plan.sharing) != set(observed.sharing):
             self.ledger.replace_sharing(plan.cluster, observed.sharing, plan.sharing)
 
-    def _index(self, observed: Observed, plan: Plan) -> None:
-        """Reserve the ids of PLSs seen for the first time, so that events about them find their cluster."""
+    def _index(self, plan: Plan, observed: Observed) -> None:
+        """Reserve the ids of PLSs seen for the first time, so that events about them find their cluster.
+
+        Before their rows are there: a row says that this was done.
+        """
         before = {arm_ids.key(row.pls_id) for row in observed.ownership}
-        for row in plan.ownership:
-            if row.resource_guid and arm_ids.key(row.pls_id) not in before:
-                with suppress(Conflict):  # somebody else's reservation: the next plan tells
-                    self.ledger.reserve(Reservation(row.pls_id, row.cluster, row.owner.uid, row.frontend_id))
+        new = [r for r in plan.ownership if r.resource_guid and arm_ids.key(r.pls_id) not in before]
+        list(self.pool.map(self._adopt, new))
+
+    def _adopt(self, row: Ownership) -> None:
+        with suppress(Conflict):  # somebody else's reservation: the next plan tells
+            self.ledger.reserve(_reservation(row))
 
     def _write(self, plan: Plan, observed: Observed, progress: Progress) -> tuple[Outcome, ...]:
         seen = {arm_ids.key(p.id): p for p in known(observed.private_link_services)}
@@ -129,7 +134,7 @@ class Writer:
         match write:
             case PutPls():
                 if write.created:
-                    self.ledger.reserve(_reservation(write, owners[arm_ids.key(write.pls_id)]))
+                    self.ledger.reserve(_reservation(owners[arm_ids.key(write.pls_id)]))
                 self._require_as_planned(write, seen)
                 return self.azure.put_private_link_service(write.pls_id, write.body)
             case PutSubnet():
@@ -196,8 +201,8 @@ def _replaced(pls: PrivateLinkService) -> tuple[object, ...]:
     )
 
 
-def _reservation(write: PutPls, row: Ownership) -> Reservation:
-    return Reservation(write.pls_id, row.cluster, row.owner.uid, write.frontend_id)
+def _reservation(row: Ownership) -> Reservation:
+    return Reservation(row.pls_id, row.cluster, row.owner.uid, row.frontend_id)
 
 
 def _throttled_until(outcomes: Iterable[Outcome], now: datetime) -> datetime | None:

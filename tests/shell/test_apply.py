@@ -548,6 +548,21 @@ def test_a_row_somebody_deleted_is_rebuilt_with_its_reservation() -> None:
     assert world.written() == []
 
 
+def test_a_reservation_that_failed_is_made_up_for() -> None:
+    """The ledger is down for a moment when a PLS is seen for the first time: its row must not hide that."""
+    world = worlds.make(WEB)
+    on = worlds.front(WEB)["id"]
+    world.azure.store(builders.pls_json("pls-0", on, WEB.key))
+    world.azure.fail("reserve", RetryLater("the ledger is down"))
+    with pytest.raises(RetryLater):
+        world.run()
+    assert world.ledger.ownership("prod") == ()
+    world.run()
+    assert row(world).owner == WEB.ref
+    (reserved,) = world.ledger.reservations([pls_id("pls-0")]).values()
+    assert (reserved.cluster, reserved.service_uid, reserved.frontend_id) == ("prod", WEB.uid, on)
+
+
 def test_a_failing_write_stops_no_other() -> None:
     """Ten Services must not wait for the eleventh's mistake."""
     world = worlds.make(*worlds.some(11))

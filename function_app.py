@@ -166,5 +166,5 @@ async def _serve(
 
 
 def _response(reply: api.Reply) -> func.HttpResponse:
-    body = json.dumps(reply.body, ensure_ascii=False, default=str)
+    body = json.dumps(reply.body, default=str)  # in ASCII: a text may hold what UTF-8 has no bytes for
     return func.HttpResponse(body, status_code=reply.status, mimetype="application/json")

@@ -241,4 +241,5 @@ def public_ip(item: Mapping[str, Any]) -> PublicIp | None:
 
 def digest(versions: Iterable[tuple[str, str]]) -> str:
     """A hash over (uid, resourceVersion) pairs, in any order: tells whether any Service changed."""
-    return hashlib.sha256("\n".join(sorted(f"{u} {v}" for u, v in versions)).encode()).hexdigest()[:32]
+    lines = "\n".join(sorted(f"{uid} {version}" for uid, version in versions))
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()[:32]

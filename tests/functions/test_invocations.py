@@ -258,6 +258,13 @@ def test_a_body_that_is_no_object_is_refused(functions: Functions) -> None:
         assert (status, reply["error"]["code"]) == (400, "BadBody")
 
 
+def test_half_a_surrogate_pair_in_a_body_is_no_failure(functions: Functions) -> None:
+    """JSON may hold one; the refusal that quotes it has to go out as UTF-8."""
+    body = {"string": '{"cluster": "prod", "digest": "\\ud800"}'}
+    status, reply = functions.http("release", body=body)
+    assert (status, reply["error"]["code"]) == (409, "NothingHeld")
+
+
 def test_a_resync_is_queued(functions: Functions, queue: Queue) -> None:
     """202, and a message of a person."""
     assert functions.http("resync") == (202, {"queued": ["prod"], "paused": []})

@@ -81,6 +81,15 @@ def test_a_dual_stack_public_service_gets_its_pls_on_the_ipv4_frontend_alone() -
     assert deeds(decide(named, frontends=[four, six], links=[pls(four, named, "mine")]).writes) == []
 
 
+# Whether any Service changed
+
+
+def test_the_digest_takes_any_text_and_knows_each_from_the_others() -> None:
+    """JSON may hold half a surrogate pair, which UTF-8 has no bytes for: one odd Service is not an odd list."""
+    digests = {reading.digest([(uid, "1"), ("u", "2")]) for uid in ("\ud800", "\udc00", "?", "\ufffd", "é")}
+    assert len(digests) == 5
+
+
 # What is no Private Link Service
 
 

@@ -74,6 +74,7 @@ def _claim(
         draft.moved.add(arm_ids.key(pls_id))
         draft.managed += 1
     draft.record(rows.intent(draft.observed, elect, goal, row))
+    guards.claimed_since(draft, elect, row, wish.hash)
     rows.share(draft, verdicts, frontend, pls_id)
     notices.warn(draft, verdicts, frontend, pls_id)
     incumbent = world.incumbent(frontend)

@@ -104,9 +104,14 @@ def collect(draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], re
         draft.delete(pls.id, [last], [], proofs)
 
 
+def gone(pls: PrivateLinkService) -> str:
+    """The sighting that says since when its frontend is gone."""
+    return f"gone:{arm_ids.key(pls.id)}"
+
+
 def sweep(draft: Draft, pls: PrivateLinkService) -> None:
     """P9: the frontend is gone, nobody is proven gone: two complete sightings a grace apart, or report."""
-    since = draft.seen_since(f"gone:{arm_ids.key(pls.id)}")
+    since = draft.seen_since(gone(pls))
     due = since + timedelta(seconds=draft.limits.grace_seconds)
     approved = [c.name for c in pls.connections if c.status == "Approved"]
     if draft.observed.now >= due and since < draft.observed.now and not approved:

@@ -28,15 +28,26 @@ DELETE_LOOKS = timedelta(seconds=2)
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
+def claimed_since(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str) -> datetime | None:
+    """Since when a new or changed claim is there for the in-tree controller; None where nobody waits for that.
+
+    Also asked where something else is waited for, or that time would begin anew with each operation on
+    the load balancer.
+    """
+    observed = draft.observed
+    if observed.cluster.in_tree != "active" or not observed.remembers:
+        return None
+    if row is not None and row.claim_hash == wish_hash:
+        return None
+    return draft.seen_since(f"claim:{tenant.service.uid}:{wish_hash}")
+
+
 def settled(draft: Draft, tenant: Tenant, row: Ownership | None, wish_hash: str) -> bool:
     """Where the in-tree controller is at work, a new or changed claim is left to it for a while."""
-    config = draft.observed.cluster
-    if config.in_tree != "active" or not draft.observed.remembers:
+    since = claimed_since(draft, tenant, row, wish_hash)
+    if since is None:
         return True
-    if row is not None and row.claim_hash == wish_hash:
-        return True
-    since = draft.seen_since(f"claim:{tenant.service.uid}:{wish_hash}")
-    due = since + timedelta(seconds=config.settle_seconds)
+    due = since + timedelta(seconds=draft.observed.cluster.settle_seconds)
     if draft.observed.now >= due:
         return True
     draft.find(

@@ -28,12 +28,10 @@ def decide(
     draft.record(rows.observed_row(draft.observed, verdicts, pls, row))
     rows.share(draft, verdicts, frontend, pls.id)
     notices.warn(draft, verdicts, frontend, pls.id, pls)
-    if waiting.in_transit(draft, pls, owner_name(pls)):
+    if _waits(draft, verdicts, load_balancer, pls, row):
         return
     if not verdicts.tenants:
         _without_tenants(draft, pls, frontend, row)
-    elif waiting.waits_for(draft, load_balancer, owner_name(pls), pls):
-        return
     elif not any(owns(pls, t.service) for t in verdicts.tenants):
         _without_owner(draft, verdicts, pls, frontend, row)
     elif verdicts.owner is None:
@@ -42,13 +40,39 @@ def decide(
         _owned(draft, verdicts, verdicts.owner, pls, frontend, row)
 
 
+def _waits(
+    draft: Draft,
+    verdicts: Verdicts,
+    load_balancer: LoadBalancer,
+    pls: PrivateLinkService,
+    row: Ownership | None,
+) -> bool:
+    """P3, but without tenants whatever the load balancer's state.
+
+    A delete in the way of its operation is told to come later by Azure itself, and one that Failed would
+    keep for good what nobody uses.
+    """
+    owner = owner_name(pls)
+    waits = waiting.in_transit(draft, pls, owner) or (
+        bool(verdicts.tenants) and waiting.waits_for(draft, load_balancer, owner, pls)
+    )
+    if waits and verdicts.owner and isinstance(verdicts.owner.claim.wish, Wish):
+        guards.claimed_since(draft, verdicts.owner, row, verdicts.owner.claim.wish.hash)
+    return waits
+
+
 def _without_tenants(
     draft: Draft, pls: PrivateLinkService, frontend: Frontend, row: Ownership | None
 ) -> None:
     """P8, or the frontend of a Service that is somewhere else now: keep and say so."""
     proofs = collecting.proofs_of(draft, pls, frontend)
     if proofs is None:
-        _keep(draft, pls, "no live Service stands on its frontend, but not all who did are proven gone")
+        _keep(
+            draft,
+            pls,
+            "no live Service stands on its frontend, but not all who did are proven gone. It follows its owner to "
+            "a new frontend, and goes once all of them are deleted; where neither comes, delete it by hand",
+        )
     elif not guards.deleting(draft, pls, row):
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
 
@@ -192,6 +216,8 @@ def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None
     row = world.rows.get(arm_ids.key(pls.id))
     draft.record(rows.observed_row(draft.observed, None, pls, row))
     draft.sharing += draft.acquaintance.sharing(pls.id)
+    if collecting.gone(pls) in draft.observed.sightings:  # its grace is over once, whatever is waited for
+        draft.seen_since(collecting.gone(pls))
     if waiting.in_transit(draft, pls, owner_name(pls)):
         return
     if guards.deleting(draft, pls, row):

@@ -400,6 +400,17 @@ def test_a_new_claim_is_left_to_an_active_in_tree_controller() -> None:
     assert put_of(due).created
 
 
+def test_settling_goes_on_while_the_load_balancer_is_busy() -> None:
+    """A balancer that is written each two minutes would put each new claim off for ever."""
+    web, config = service(), configured(in_tree="active")
+    busy = load_balancers([frontend(web)], "Updating")
+    first = decide(web, cluster=config)
+    then = decide(web, cluster=config, load_balancers=busy, sightings=first.sightings, now=after(seconds=100))
+    assert reasons(then) == [Reason.WAITING]
+    due = decide(web, cluster=config, sightings=then.sightings, now=after(seconds=150))
+    assert put_of(due).created
+
+
 def test_a_changed_claim_starts_a_new_settling_time() -> None:
     """The sighting belongs to the content of the claim."""
     config = configured(in_tree="active")

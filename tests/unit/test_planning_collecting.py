@@ -18,11 +18,12 @@ from reconciler.model import (
     Sharing,
     Unknown,
 )
-from reconciler.plan import Plan, Reason, Severity
+from reconciler.plan import DISCONNECTED, Plan, Reason, Severity
 from reconciler.planning import needed_proofs, plan
 from tests.builders import (
     GROUP,
     LIMITS,
+    NOW,
     SUBSCRIPTION,
     after,
     configured,
@@ -83,6 +84,7 @@ def test_p8_absence_from_the_list_alone_never_deletes(proof: Proof) -> None:
     result = emptied(LINK, proof=proof)
     assert (result.writes, result.after, result.held) == ((), (), ())
     assert found(result, Reason.KEPT).pls_id == LINK.id
+    assert "delete it by hand" in found(result, Reason.KEPT).sentence
 
 
 def test_p8_no_proof_at_all_keeps() -> None:
@@ -299,6 +301,25 @@ def test_p9_connections_that_nobody_approved_go_with_it() -> None:
     left = pls(LOST, WEB, "mine", privateEndpointConnections=[connection("mine", "pe-1", "Disconnected")])
     result = swept(left, 0, 60)
     assert (deeds(result.writes), deeds(result.after)) == ([("delete-connection", "pe-1")], DELETE)
+
+
+@pytest.mark.parametrize("state", ["Updating", "Succeeded"])
+def test_p9_the_grace_does_not_begin_anew_once_the_connections_are_deleted(state: str) -> None:
+    """While their delete runs on, the PLS is in transit or waited for; it follows as soon as they are gone."""
+    used = pls(
+        LOST,
+        WEB,
+        "mine",
+        privateEndpointConnections=[connection("mine", "pe-1", "Pending")],
+        provisioningState=state,
+    )
+    gone_for = {f"gone:{used.id.lower()}": after(hours=-1)}
+    asked = (replace(ledger(used)[0], written_hash=DISCONNECTED, written_at=NOW, written_count=1),)
+    waiting = plan(observe(WEB, frontends=[], links=[used], ownership=asked, sightings=gone_for), LIMITS)
+    assert Reason.WAITING in reasons(waiting)
+    alone = replace(used, connections=(), provisioning_state="Succeeded")
+    then = observe(WEB, frontends=[], links=[alone], ownership=asked, sightings=waiting.sightings)
+    assert deeds(plan(replace(then, now=after(seconds=9)), LIMITS).writes) == DELETE
 
 
 def test_p8_with_proof_a_lost_frontend_needs_no_grace() -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import CLUSTER_TAG, OWNER_TAG
+from reconciler.model import CLUSTER_TAG, OWNER_TAG, Proof
 from reconciler.plan import Reason, Severity
 from tests.builders import (
     after,
     configured,
     decide,
+    deeds,
     found,
     frontend,
     load_balancers,
@@ -84,6 +85,41 @@ def test_p3_an_update_waits_for_the_load_balancer() -> None:
     on = frontend(web)
     result = decide(web, load_balancers=load_balancers([on], "Updating"), links=[pls(on, web)])
     assert (result.writes, reasons(result)) == ((), [Reason.WAITING])
+
+
+@pytest.mark.parametrize("busy", ["load balancer", "pls"])
+def test_p3_a_changed_claim_settles_while_something_else_is_waited_for(busy: str) -> None:
+    """Its time beside the in-tree controller does not begin anew with each operation."""
+    web, config = service(settings={"fqdns": "a"}), configured(in_tree="active")
+    on = frontend(web)
+    first = decide(web, cluster=config, links=[pls(on, web)])
+    assert reasons(first) == [Reason.SETTLING]
+    balancers = load_balancers([on], "Updating" if busy == "load balancer" else "Succeeded")
+    there = pls(on, web, provisioningState="Updating" if busy == "pls" else "Succeeded")
+    then = decide(
+        web,
+        cluster=config,
+        load_balancers=balancers,
+        links=[there],
+        sightings=first.sightings,
+        now=after(seconds=100),
+    )
+    assert reasons(then) == [Reason.WAITING]
+    due = decide(web, cluster=config, links=[pls(on, web)], sightings=then.sightings, now=after(seconds=150))
+    assert put_of(due).reason is Reason.UPDATE
+
+
+def test_p3_what_nobody_uses_goes_whatever_the_state_of_its_load_balancer() -> None:
+    """A balancer that Failed would keep it for good."""
+    web = service(deleting=True)
+    on = frontend(web)
+    result = decide(
+        web,
+        load_balancers=load_balancers([on], "Failed"),
+        links=[pls(on, web)],
+        proofs={web.ref: Proof.DELETING},
+    )
+    assert deeds(result.writes) == [("delete", pls(on, web).name)]
 
 
 # P10

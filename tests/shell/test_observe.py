@@ -301,6 +301,25 @@ def test_dynamic_nat_addresses_are_read_once() -> None:
     assert world.ledger.ownership("prod")[0].nat_ips == ("10.0.0.4",)
 
 
+def test_interfaces_that_cannot_be_read_take_no_turn_of_others_for_ever() -> None:
+    """A run reads some of many; were they always the same, a network that denies them would hide the rest."""
+    services = worlds.some(30)
+    world = worlds.make(*services)
+    for number, owner in enumerate(services):
+        nic = f"{builders.GROUP}-nic-{number}" if not 5 <= number < 10 else f"readable-{number}"
+        interface = builders.network_id("networkInterfaces", nic)
+        at = {"privateIPAddress": "10.0.0.4"}
+        world.azure.store({"id": interface, "properties": {"ipConfigurations": [{"properties": at}]}})
+        world.azure.store(owned_pls(owner, f"pls-{number}", networkInterfaces=[{"id": interface}]))
+    world.azure.fail("nat_addresses", Denied("not in this network"), times=10_000, match="-nic-")
+    for _ in range(20):
+        world.forget_calls()
+        world.run()
+        assert world.calls.count("nat_addresses") <= 20
+        world.clock.forward(300)
+    assert sum(row.nat_ips == ("10.0.0.4",) for row in world.ledger.ownership("prod")) == 5
+
+
 def test_an_interface_that_cannot_be_read_stops_nothing() -> None:
     """An address for the status is worth no outage."""
     world = worlds.make(WEB)

@@ -52,7 +52,7 @@ def by_frontend(
     A Service may stand on several load balancers at once, and IPv6 frontends have no tenants here:
     a Private Link Service cannot serve them.
     """
-    frontends = [f for lb in load_balancers for f in lb.frontends if f.ip_version != "IPv6"]
+    frontends = _eligible(load_balancers)
     by_prefix = _index(frontends)
     addresses = {arm_ids.key(ip.id): ip for ip in public_ips}
     tenants: dict[str, list[Service]] = {arm_ids.key(f.id): [] for f in frontends}
@@ -72,7 +72,7 @@ def seniority(service: Service) -> tuple[str, str, str]:
 
 def needs_public_ips(services: Iterable[Service], load_balancers: Iterable[LoadBalancer]) -> bool:
     """Whether some live public Service can only be placed by the address of a public IP resource."""
-    by_prefix = _index(f for lb in load_balancers for f in lb.frontends)
+    by_prefix = _index(f for f in _eligible(load_balancers) if not f.internal)
     return any(
         service.live
         and not is_internal(service)
@@ -80,6 +80,10 @@ def needs_public_ips(services: Iterable[Service], load_balancers: Iterable[LoadB
         and uid_prefix(service.uid) not in by_prefix
         for service in services
     )
+
+
+def _eligible(load_balancers: Iterable[LoadBalancer]) -> list[Frontend]:
+    return [f for lb in load_balancers for f in lb.frontends if f.ip_version != "IPv6"]
 
 
 def _index(frontends: Iterable[Frontend]) -> dict[str, list[Frontend]]:

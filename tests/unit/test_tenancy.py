@@ -154,6 +154,15 @@ def test_public_addresses_are_only_needed_where_they_place_somebody() -> None:
     )
 
 
+def test_a_name_on_a_frontend_of_another_kind_places_nobody() -> None:
+    """A Service that turned public and shares an address is still named by its old frontend inside."""
+    turned = service(internal=False, load_balancer_ip="1.2.3.4", ip_families=("IPv4", "IPv6"))
+    shared, ip = _public("one", "1.2.3.4")
+    for left in (frontend(turned), frontend(turned, lb=EXTERNAL, ip_version="IPv6")):
+        assert needs_public_ips([turned], load_balancers([left, shared]))
+        assert tenants([turned], left, shared, ips=[ip]) == [[], ["web"]]
+
+
 def test_tenants_are_sorted_by_age_then_namespace_then_name() -> None:
     """The election and its tie go by this order."""
     created = after(days=-1)

@@ -35,7 +35,8 @@ def decide(
     elif not any(owns(pls, t.service) for t in verdicts.tenants):
         _without_owner(draft, verdicts, pls, frontend, row)
     elif verdicts.owner is None:
-        _keep(draft, pls, "its owner no longer asks for it, or is refused")
+        refused = any(owns(pls, t.service) and t.refusal for t in verdicts.tenants)
+        _keep(draft, pls, "its owner is refused" if refused else "its owner no longer asks for it")
     else:
         _owned(draft, verdicts, verdicts.owner, pls, frontend, row)
 

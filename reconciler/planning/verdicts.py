@@ -143,10 +143,13 @@ def _verdict(
     owner: Service | None,
 ) -> Tenant:
     def refused(reason: Reason, why: str) -> Tenant:
+        change = pls is not None and service is owner
         finding = Finding(
             reason,
             Severity.ERROR,
-            f"Service {service.key} gets no Private Link Service of its own: {why}.",
+            f"The Private Link Service of Service {service.key} stays as it is: {why}."
+            if change
+            else f"Service {service.key} gets no Private Link Service of its own: {why}.",
             service=service.key,
             frontend_id=frontend_id,
             pls_id=pls.id if pls else "",

@@ -175,7 +175,8 @@ class FakeAzure(Failures):
     def _read(self, resource_id: str, read: Callable[[Json], _Noun | None]) -> _Noun:
         with self._lock:
             noun = read(copy.deepcopy(self._found(resource_id)))
-        assert noun is not None
+        if noun is None:
+            raise RetryLater(f"the answer about {resource_id} is no such resource")
         return noun
 
     def _in_group(

@@ -250,6 +250,19 @@ def test_rows_whose_pls_is_not_listed_are_read_by_id() -> None:
     assert seen.absent_pls == {arm_ids.key(pls_id("gone", "far"))}
 
 
+def test_a_row_that_names_a_public_ip_deletes_none() -> None:
+    """The provider tags public IPs with the cluster's name, and they have a guid: as our PLSs."""
+    world = worlds.make()
+    address = builders.network_id("publicIPAddresses", "kubernetes-a1")
+    world.azure.store(pls_json("x", "", "shop/web", group="any") | {"id": address})
+    gone = replace(builders.row(address, WEB), resource_guid="guid-x")
+    world.ledger.put_ownership([gone])
+    for _ in range(3):
+        world.run()
+        world.clock.forward(3600)
+    assert world.written() == []
+
+
 def test_a_missing_subnet_is_absent_and_an_unread_one_unknown() -> None:
     """The first refuses the claim, the second only waits."""
     there, missing, unread = (

@@ -1,9 +1,11 @@
 """The state of everything, told from the ledgers alone: no call to Azure or to a cluster.
 
 ``version``, ``clusters``: each with ``name``, ``configured``, ``mode``, ``paused``, ``identity``,
-``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings`` and ``privateLinkServices``, each
-of which has ``id``, ``name``, ``alias``, ``state``, ``frontend``, ``owner``, ``sharers``, ``refused``,
-``natIps``, ``connections`` (number by state), ``lastError`` and ``notBefore``.
+``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings``, ``frontends`` and
+``privateLinkServices``. A Private Link Service has ``id``, ``name``, ``alias``, ``state``, ``frontend``,
+``owner``, ``sharers``, ``refused``, ``natIps``, ``connections`` (number by state), ``lastError`` and
+``notBefore``; a frontend ``id``, ``name``, ``loadBalancer``, ``privateLinkService`` and ``services`` (each
+with ``service`` and ``role``).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ def status(
 
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
-    run = state.last_run
+    run, rows = state.last_run, ledger.ownership(name)
     sharing: dict[str, list[Sharing]] = defaultdict(list)
     for share in ledger.sharing(name):
         sharing[arm_ids.key(share.pls_id)].append(share)
@@ -47,12 +49,45 @@ def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledge
         "identity": state.identity,
         "offeredIdentity": state.offered,
         "lastRun": {k: v for k, v in run.items() if k not in APART} or None,
-        "held": run.get("held", []),
+        "held": _objects(run, "held"),
         "heldDigest": run.get("heldDigest", ""),
-        "findings": run.get("findings", []),
-        "privateLinkServices": [
-            _private_link_service(row, sharing[arm_ids.key(row.pls_id)]) for row in ledger.ownership(name)
-        ],
+        "findings": _objects(run, "findings"),
+        "frontends": _frontends(rows, sharing, _objects(run, "findings")),
+        "privateLinkServices": [_private_link_service(row, sharing[arm_ids.key(row.pls_id)]) for row in rows],
+    }
+
+
+def _objects(run: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of a run's report; the row may have been edited by hand."""
+    items = run.get(name)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _frontends(
+    rows: Iterable[Ownership], sharing: Mapping[str, list[Sharing]], findings: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The frontends that have, or are to have, a PLS, and those of Services that were refused one."""
+    links = {arm_ids.key(row.frontend_id): row for row in rows if row.frontend_id}
+    ids = {key: row.frontend_id for key, row in links.items()}
+    roles: dict[str, dict[str, str]] = defaultdict(dict)
+    for finding in findings:
+        frontend, service = str(finding.get("frontend", "")), str(finding.get("service", ""))
+        if frontend and service and finding.get("severity") == "error":
+            key = arm_ids.key(frontend)
+            ids.setdefault(key, frontend)
+            roles[key][service] = "refused"
+    for key, row in links.items():
+        roles[key] |= {s.service.key: s.role for s in sharing.get(arm_ids.key(row.pls_id), ())}
+    return [_frontend(ids[key], links.get(key), roles[key]) for key in sorted(ids)]
+
+
+def _frontend(frontend_id: str, row: Ownership | None, roles: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": frontend_id,
+        "name": arm_ids.last_name(frontend_id),
+        "loadBalancer": arm_ids.last_name(arm_ids.load_balancer_of(frontend_id)),
+        "privateLinkService": row.pls_id if row else "",
+        "services": [{"service": name, "role": role} for name, role in sorted(roles.items())],
     }
 
 

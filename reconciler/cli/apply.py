@@ -40,7 +40,7 @@ def apply(options: Namespace, settings: Settings, configs: Sequence[ClusterConfi
     results = [_guarded(r) for r in rounds]
     if options.output == "json":
         runs = [r.report for r in rounds]
-        print(json.dumps({"version": VERSION, "runs": runs}, indent=2, ensure_ascii=False))
+        print(json.dumps({"version": VERSION, "runs": runs}, indent=2))
     return codes.worst(results)
 
 

@@ -26,7 +26,7 @@ def show(runs: Sequence[Run], output: str) -> None:
     """Print plans as text or as one JSON document."""
     if output == "json":
         plans = [plan_json(run.plan, run.config.mode) for run in runs]
-        print(json.dumps({"version": VERSION, "plans": plans}, indent=2, ensure_ascii=False))
+        print(json.dumps({"version": VERSION, "plans": plans}, indent=2))
         return
     for run in runs:
         print(plan_text(run.plan, run.config.mode))

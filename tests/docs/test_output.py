@@ -81,6 +81,7 @@ def test_status_and_history() -> None:
     (cluster,) = report["clusters"]
     assert list(cluster) == told("cluster")
     assert list(cluster["privateLinkServices"][0]) == told("Private Link Service")
+    assert list(cluster["frontends"][0]) == told("frontend")
     entry = HistoryEntry("prod", builders.NOW, "write", "Create", "")
     assert list(entry_json(entry)) == first_column(TABLES["Field of an entry | Meaning"])
 

@@ -24,6 +24,7 @@ CLUSTER_KEYS = {
     "held",
     "heldDigest",
     "findings",
+    "frontends",
     "privateLinkServices",
 }
 PLS_KEYS = {
@@ -84,6 +85,26 @@ def test_status_tells_all_about_a_private_link_service() -> None:
     assert (pls["owner"], pls["sharers"], pls["refused"]) == ("shop/web", ["shop/shares"], ["shop/refused"])
     assert (pls["natIps"], pls["connections"]) == (["10.0.0.4"], {"Approved": 1, "Pending": 1})
     assert (pls["state"], pls["lastError"], pls["notBefore"]) == ("Succeeded", "", None)
+
+
+def test_status_tells_who_stands_on_a_frontend() -> None:
+    """Also where nobody got a Private Link Service: that is when people ask."""
+    world = shared()
+    (frontend,) = told(world)["frontends"]
+    assert (frontend["loadBalancer"], frontend["privateLinkService"]) == (
+        builders.INTERNAL,
+        builders.pls_id("pls-0"),
+    )
+    assert {s["service"]: s["role"] for s in frontend["services"]} == {
+        "shop/web": "owner",
+        "shop/shares": "shares",
+        "shop/refused": "refused",
+    }
+    refused = worlds.make(service("web", settings={"name": ""}))
+    refused.handle()
+    (frontend,) = told(refused)["frontends"]
+    assert frontend["privateLinkService"] == ""
+    assert frontend["services"] == [{"service": "shop/web", "role": "refused"}]
 
 
 def test_status_tells_refusals() -> None:

@@ -119,8 +119,8 @@ def is_true(value: str | None) -> bool:
 
 
 def is_internal(service: Service) -> bool:
-    """Whether the Service asks for an internal load balancer."""
-    return is_true(service.annotations.get(LB_INTERNAL))
+    """Whether the Service asks for an internal load balancer (``requiresInternalLoadBalancer``: exactly "true")."""
+    return service.annotations.get(LB_INTERNAL) == "true"
 
 
 def entries(value: str) -> tuple[str, ...]:

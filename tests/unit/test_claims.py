@@ -74,10 +74,11 @@ def test_floating_ip_is_compared_without_trimming(text: str) -> None:
     assert not claim(internal=False, annotations={LB_DISABLE_FLOATING_IP: "TRUE"}).ineligible
 
 
-def test_internal_is_trimmed() -> None:
-    """A padded value makes it internal, as the provider reads it."""
-    padded = claim(internal=False, annotations={LB_DISABLE_FLOATING_IP: "", LB_INTERNAL: " True "})
-    assert not padded.ineligible
+@pytest.mark.parametrize("value", [" true ", "True", "TRUE", "1", ""])
+def test_internal_is_exactly_true(value: str) -> None:
+    """The provider makes a public frontend of everything else, and that is where the Service stands."""
+    odd = claim(internal=False, annotations={LB_DISABLE_FLOATING_IP: "", LB_INTERNAL: value})
+    assert odd.ineligible
 
 
 @pytest.mark.parametrize(

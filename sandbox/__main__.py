@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sandbox.arm import Throttle
 from sandbox.functions.process import FunctionsUnavailable
 from sandbox.storage import StorageUnavailable
 from sandbox.up import Sandbox, SandboxOptions
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="for a client that remembers it, such as az (default: a free one)",
     )
+    add("--throttle", action="store_true", help="ARM's token buckets: 200 writes, 10 more each second …")
     add("--no-functions", action="store_true", help="without the functions host")
     add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
     add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
@@ -83,6 +85,7 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
         pls_cache_seconds=given.pls_cache_seconds,
         settle_seconds=given.settle_seconds,
         arm_port=given.arm_port,
+        throttle=Throttle() if given.throttle else None,
         functions=not given.no_functions,
         app=given.app,
         timers=not given.no_timers,

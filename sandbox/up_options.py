@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.arm import Throttle
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -14,7 +16,8 @@ class SandboxOptions:
     """`state` is the folder that gets the files; None takes a temporary one. Times in seconds.
 
     clusters are simulated; kubeconfigs (name → file) are real ones that somebody brings. ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
-    function_app.py; None takes the repository if it has one. arm_port: 0 takes a free one. extra_settings go to the functions, over the
+    function_app.py; None takes the repository if it has one. arm_port: 0 takes a free one. throttle: ARM counts
+    tokens, as Azure does. extra_settings go to the functions, over the
     generated ones. storage: without it there are no queues, hence no functions either.
     """
 
@@ -33,6 +36,7 @@ class SandboxOptions:
     cluster_name: str = "kubernetes"
     mode: str = "sync"
     arm_port: int = 0
+    throttle: Throttle | None = None
     extra_settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

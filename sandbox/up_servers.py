@@ -56,7 +56,10 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
         authority = Authority.create(state)
         names = (*options.clusters, *options.kubeconfigs)
         arm_options = ArmOptions(
-            clusters=names, provisioning_seconds=options.provisioning_seconds, port=options.arm_port
+            clusters=names,
+            provisioning_seconds=options.provisioning_seconds,
+            port=options.arm_port,
+            throttle=options.throttle,
         )
         arm = await start_arm(arm_options, authority)
         stack.push_async_callback(arm.stop)

@@ -73,7 +73,9 @@ def _claim(
     if seen is not None:  # used up by the move, also while that waits: nobody collects it meanwhile
         draft.moved.add(arm_ids.key(pls_id))
         draft.managed += 1
-    draft.record(rows.intent(draft.observed, elect, goal, row))
+    intent = rows.intent(draft.observed, elect, goal, row)
+    draft.record(intent)
+    row = intent if row else None
     guards.claimed_since(draft, elect, row, wish.hash)
     rows.share(draft, verdicts, frontend, pls_id)
     notices.warn(draft, verdicts, frontend, pls_id)

@@ -32,8 +32,16 @@ def share(draft: Draft, verdicts: Verdicts, frontend: Frontend, pls_id: str) -> 
 
 
 def intent(observed: Observed, elect: Tenant, goal: Desired, row: Ownership | None) -> Ownership:
+    """The row of a PLS to be. On another frontend its claim is a new one: the in-tree controller moves it, too."""
     base = row or Ownership(observed.cluster.name, goal.pls_id, goal.frontend_id, elect.service.ref)
-    return replace(base, frontend_id=goal.frontend_id, owner=elect.service.ref, state=base.state or "Planned")
+    stays = arm_ids.same(base.frontend_id, goal.frontend_id)
+    return replace(
+        base,
+        frontend_id=goal.frontend_id,
+        owner=elect.service.ref,
+        claim_hash=base.claim_hash if stays else "",
+        state=base.state or "Planned",
+    )
 
 
 def observed_row(

@@ -178,6 +178,19 @@ def test_ownership_is_handed_over_by_the_tag(world: World) -> None:
     assert world.status_of("prod", pls_id)["owner"] == "default/new"
 
 
+def test_a_service_that_turns_public_takes_its_private_link_service_along(world: World) -> None:
+    """Another load balancer, another frontend, the same id; the old frontend goes once nothing holds it."""
+    pls_id = world.make_ready("prod", "turning", pls_fqdns="x.example")
+    before = world.frontend_of(pls_id)
+    world.annotate(
+        "prod", "turning", {"load-balancer-internal": None, "disable-load-balancer-floating-ip": "true"}
+    )
+    world.wait("it is on the public frontend", lambda: "/kubernetes/" in world.frontend_of(pls_id))
+    world.ready(pls_id, fqdns("x.example"))
+    assert world.frontend_of(pls_id) != before
+    world.quiet_plan("prod")
+
+
 def test_the_owner_goes_and_a_sharer_keeps_the_private_link_service(world: World) -> None:
     """It lives as long as its frontend; a person names the next owner."""
     pls_id = world.make_ready("prod", "host", pls_fqdns="x.example")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler import arm_ids
+from reconciler.claims import Wish, read_claim
 from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent, Reservation, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.tenancy import uid_prefix
@@ -199,6 +200,36 @@ def test_p4_also_while_the_old_frontend_has_no_tenant_but_the_owner() -> None:
     old, new = frontend(web), frontend(web, lb=EXTERNAL)
     result = decide(web, frontends=[old, new], links=[pls(old, web, "mine")])
     assert put_of(result).reason is Reason.MOVE
+
+
+def test_p4_a_move_is_left_to_the_in_tree_controller_first() -> None:
+    """It moves the PLS by itself; the claim is known, but not on this frontend."""
+    web, config = service(settings={"name": "mine"}), configured(in_tree="active")
+    old = pls(OLD, web, "mine")
+    wish = read_claim(web, config.pls_prefix, config.default_subnet).wish
+    assert isinstance(wish, Wish)
+    known = row(old, web, claim_hash=wish.hash)
+    first = decide(web, links=[old], cluster=config, ownership=(known,))
+    assert first.writes == ()
+    assert Reason.SETTLING in reasons(first)
+    soon = decide(
+        web,
+        links=[old],
+        cluster=config,
+        ownership=first.ownership,
+        sightings=first.sightings,
+        now=after(seconds=10),
+    )
+    assert soon.writes == ()
+    late = decide(
+        web,
+        links=[old],
+        cluster=config,
+        ownership=soon.ownership,
+        sightings=soon.sightings,
+        now=after(seconds=151),
+    )
+    assert put_of(late).reason is Reason.MOVE
 
 
 def test_p4_not_while_another_service_stands_on_the_old_frontend() -> None:

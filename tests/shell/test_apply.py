@@ -11,8 +11,9 @@ from reconciler import arm_ids
 from reconciler.bookkeeping import Result
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.gate import Gate
-from reconciler.model import CLUSTER_TAG, OWNER_TAG, Ownership, Reservation
+from reconciler.model import CLUSTER_TAG, OWNER_TAG, Json, Ownership, Reservation
 from reconciler.plan import Reason
+from reconciler.ports import Accepted
 from reconciler.reconcile import Run, carry_out, dry_run
 from tests import builders
 from tests.builders import pls_id, service
@@ -162,6 +163,13 @@ def test_the_longest_wait_that_was_asked_for_counts() -> None:
     world.azure.fail("put_private_link_service", THROTTLED, match="pls-0")
     longer = RetryLater("429", after=40.0, throttled=True)
     world.azure.fail("put_private_link_service", longer, match="pls-1")
+    meeting, put = Barrier(2, timeout=5), world.azure.put_private_link_service
+
+    def together(pls_id: str, body: Json) -> Accepted:
+        meeting.wait()
+        return put(pls_id, body)
+
+    world.azure.put_private_link_service = together  # type: ignore[method-assign]
     assert world.run().applied.back_off == builders.after(seconds=40)
 
 

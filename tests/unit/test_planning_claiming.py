@@ -415,6 +415,16 @@ def test_p1_a_subnet_that_could_not_be_read_stops_only_its_service() -> None:
     assert found(result, Reason.UNKNOWN_VIEW).service == "shop/web"
 
 
+def test_a_basic_load_balancer_cannot_have_a_pls() -> None:
+    """Azure refuses it; the Service hears why before anything is written."""
+    web = service()
+    [balancer] = load_balancers([frontend(web)])
+    result = decide(web, load_balancers=(replace(balancer, sku="Basic"),))
+    assert result.writes == ()
+    assert found(result, Reason.NOT_ELIGIBLE).service == web.key
+    assert "Basic" in found(result, Reason.NOT_ELIGIBLE).sentence
+
+
 # inTree: settle
 
 

@@ -20,6 +20,7 @@ from reconciler.events import Event
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 wired = wiring.Lazy(lambda: wiring.app(settings.load(os.environ)))
+wiring.report_mistakes(os.environ)
 
 STORAGE = "AzureWebJobsStorage"
 # Read at indexing: a %SETTING% in a binding would have no default.

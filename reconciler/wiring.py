@@ -24,7 +24,7 @@ from reconciler.gate import Gate
 from reconciler.model import ApiAccess, ClusterConfig
 from reconciler.ports import Ledger
 from reconciler.reconcile import Engine
-from reconciler.settings import Settings, StorageSettings
+from reconciler.settings import Settings, StorageSettings, load
 from reconciler.worker import Worker
 
 log = logging.getLogger("reconciler")
@@ -125,6 +125,14 @@ def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
 
 def _by_name(configs: Iterable[ClusterConfig]) -> Mapping[str, ClusterConfig]:
     return {config.name: config for config in configs}
+
+
+def report_mistakes(environ: Mapping[str, str]) -> None:
+    """Log at start what is wrong with the settings; each function says it again when it is called."""
+    try:
+        load(environ)
+    except SettingsError as error:
+        log.error("The settings are wrong:\n%s", error)
 
 
 @dataclass(frozen=True, slots=True)

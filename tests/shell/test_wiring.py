@@ -88,6 +88,15 @@ def test_without_storage_there_is_a_plan_but_no_app() -> None:
             make(loaded)
 
 
+def test_wrong_settings_are_told_at_start_and_stop_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The functions must be indexed all the same, or nobody could ask them what is wrong."""
+    wiring.report_mistakes({"CLUSTERS": CLUSTERS})
+    assert caplog.records == []
+    wiring.report_mistakes({"CLUSTERS": "[]", "MAX_WRITES": "many"})
+    assert "CLUSTERS: " in caplog.text
+    assert "MAX_WRITES: " in caplog.text
+
+
 def test_settings_reach_the_engine() -> None:
     """A limit that is set and not passed on is worse than none."""
     environ = {

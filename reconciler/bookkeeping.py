@@ -20,6 +20,7 @@ from reconciler.plan import (
     Reason,
     Write,
     content,
+    frontend_of,
 )
 from reconciler.ports import Accepted, HistoryEntry
 
@@ -207,7 +208,7 @@ def written(outcome: Outcome, cluster: str, run: str, now: datetime) -> HistoryE
         reason=write.reason.value,
         sentence=outcome.sentence,
         service=write.service,
-        frontend_id="" if isinstance(write, PutSubnet) else write.frontend_id,
+        frontend_id=frontend_of(write),
         pls_id="" if isinstance(write, PutSubnet) else write.pls_id,
         run=run,
         result=outcome.result.value,

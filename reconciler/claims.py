@@ -22,7 +22,6 @@ LB_INTERNAL = _PROVIDER + "azure-load-balancer-internal"
 LB_INTERNAL_SUBNET = _PROVIDER + "azure-load-balancer-internal-subnet"
 LB_DISABLE_FLOATING_IP = _PROVIDER + "azure-disable-load-balancer-floating-ip"
 LB_IPV4 = _PROVIDER + "azure-load-balancer-ipv4"
-LB_IPV6 = _PROVIDER + "azure-load-balancer-ipv6"
 PIP_NAME = _PROVIDER + "azure-pip-name"
 
 CREATE = "create"

@@ -170,6 +170,11 @@ def target(write: Write) -> str:
             assert_never(write)
 
 
+def frontend_of(write: Write) -> str:
+    """The id of the frontend a write is about; a subnet has none."""
+    return "" if isinstance(write, PutSubnet) else write.frontend_id
+
+
 def verb(write: Write) -> str:
     """The word for a write in texts and JSON."""
     match write:

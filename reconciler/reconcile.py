@@ -16,7 +16,7 @@ from reconciler.errors import OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits
 from reconciler.observe import Look, Outside, observe
-from reconciler.plan import Finding, Plan, Reason, Severity
+from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
 from reconciler.planning.world import known
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
@@ -222,11 +222,11 @@ def _refusals(run: Run) -> list[Finding]:
             Severity.ERROR,
             f"could not {outcome.sentence}",
             outcome.write.service,
-            getattr(outcome.write, "frontend_id", ""),
-            getattr(outcome.write, "pls_id", ""),
+            frontend_of(outcome.write),
+            outcome.write.pls_id,
         )
         for outcome in run.applied.outcomes
-        if outcome.result is Result.FAILED and arm_ids.key(getattr(outcome.write, "pls_id", "")) not in told
+        if outcome.result is Result.FAILED and arm_ids.key(outcome.write.pls_id) not in told
     ]
 
 

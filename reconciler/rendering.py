@@ -17,7 +17,7 @@ from typing import Any
 from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome
 from reconciler.model import Mode
-from reconciler.plan import Change, Finding, Plan, PutPls, PutSubnet, Write, target, verb
+from reconciler.plan import Change, Finding, Plan, PutPls, Write, frontend_of, target, verb
 
 VERSION = 1
 SIGNS = {"create": "+", "update": "~", "delete": "-", "delete-connection": "-", "disable-subnet-policy": "~"}
@@ -39,7 +39,7 @@ def write_json(write: Write) -> dict[str, Any]:
         "verb": verb(write),
         "target": target(write),
         "service": write.service,
-        "frontend": "" if isinstance(write, PutSubnet) else write.frontend_id,
+        "frontend": frontend_of(write),
         "reason": write.reason.value,
         "sentence": write.sentence,
         "changes": [change_json(c) for c in write.changes] if isinstance(write, PutPls) else [],

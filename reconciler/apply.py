@@ -18,9 +18,8 @@ from reconciler import arm_ids, bookkeeping
 from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
 from reconciler.errors import Conflict, NotFound, OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
-from reconciler.model import Observed, Ownership, PrivateLinkService, Reservation
+from reconciler.model import Observed, Ownership, PrivateLinkService, Reservation, known
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
-from reconciler.planning.world import known
 from reconciler.ports import Accepted, Azure, Clock, Ledger
 
 Progress = Callable[[Outcome], None]

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Json = Mapping[str, Any]
+_T = TypeVar("_T")
 
 CLUSTER_TAG = "k8s-azure-cluster-name"
 OWNER_TAG = "k8s-azure-owner-service"
@@ -129,6 +130,11 @@ class Unknown:
     """A view that could not be read to its end, and why. Never to be taken for an empty one."""
 
     reason: str
+
+
+def known(view: tuple[_T, ...] | Unknown) -> tuple[_T, ...]:
+    """What there is to look at: nothing of a view that could not be read. Never a proof of absence."""
+    return () if isinstance(view, Unknown) else view
 
 
 @dataclass(frozen=True, slots=True)

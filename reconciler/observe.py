@@ -30,9 +30,9 @@ from reconciler.model import (
     Sharing,
     Subnet,
     Unknown,
+    known,
 )
 from reconciler.planning import needed_proofs, needs
-from reconciler.planning.world import known
 from reconciler.ports import Azure, Cluster, ClusterState, Ledger
 from reconciler.tenancy import needs_public_ips
 
@@ -187,7 +187,7 @@ def _services(
 def _group_by_group(observed: Observed, azure: Azure, reader: _Reader) -> Observed:
     """Private Link Services of the groups that are configured, in the ledger, or annotated."""
     config = observed.cluster
-    services = () if isinstance(observed.services, Unknown) else observed.services
+    services = known(observed.services)
 
     def read(group: str) -> tuple[PrivateLinkService, ...] | Absent:
         try:

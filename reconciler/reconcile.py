@@ -14,10 +14,9 @@ from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
-from reconciler.model import ClusterConfig, Limits
+from reconciler.model import ClusterConfig, Limits, known
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
-from reconciler.planning.world import known
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
 

@@ -14,10 +14,9 @@ from reconciler.model import (
     Frontend,
     Observed,
     PrivateLinkService,
-    Service,
     ServiceRef,
     Sharing,
-    Unknown,
+    known,
 )
 from reconciler.tenancy import standing_on, uid_prefix
 
@@ -37,7 +36,7 @@ class Acquaintance:
     """Knows every tenant that anything tells of."""
 
     def __init__(self, observed: Observed) -> None:
-        services: tuple[Service, ...] = () if isinstance(observed.services, Unknown) else observed.services
+        services = known(observed.services)
         self._by_prefix = {uid_prefix(s.uid): s.ref for s in services}
         self._deleting = {s.key: s.ref for s in services if s.deleting}
         self._owners: dict[str, list[ServiceRef]] = defaultdict(list)

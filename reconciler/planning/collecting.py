@@ -19,6 +19,7 @@ from reconciler.model import (
     Proof,
     ServiceRef,
     Unknown,
+    known,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
 from reconciler.planning.acquaintance import Acquaintance, owner_name
@@ -47,7 +48,7 @@ def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
         return frozenset()
     if isinstance(observed.private_link_services, Unknown):
         return frozenset()
-    public_ips = () if isinstance(observed.public_ips, Unknown) else observed.public_ips
+    public_ips = known(observed.public_ips)
     tenants = by_frontend(observed.services, observed.load_balancers, public_ips)
     frontends = {arm_ids.key(f.id): f for lb in observed.load_balancers for f in lb.frontends}
     rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}

@@ -14,11 +14,12 @@ from reconciler.model import (
     PrivateLinkService,
     Service,
     Unknown,
+    known,
 )
 from reconciler.plan import SUBNET
 from reconciler.planning.collecting import is_ours
 from reconciler.planning.verdicts import subnet_id
-from reconciler.planning.world import World, known
+from reconciler.planning.world import World
 
 MAX_GROUPS = 20
 # Addresses of dynamic NAT IPs cost a request each, once per change: a run reads no more than these.

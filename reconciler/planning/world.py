@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from reconciler import arm_ids
-from reconciler.model import Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService, Service, Unknown
+from reconciler.model import (
+    Frontend,
+    LoadBalancer,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Service,
+    Unknown,
+    known,
+)
 from reconciler.planning.collecting import is_ours
 from reconciler.tenancy import Tenants, by_frontend
-
-_T = TypeVar("_T")
 
 
 class World:
@@ -59,7 +64,3 @@ class World:
             (p for p in self.pls if arm_ids.key(p.frontend_id) not in self.standing and self.ours(p)),
             key=lambda p: p.id,
         )
-
-
-def known(view: tuple[_T, ...] | Unknown) -> tuple[_T, ...]:
-    return () if isinstance(view, Unknown) else view

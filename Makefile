@@ -15,10 +15,10 @@ PACKAGES = $(wildcard reconciler sandbox function_app.py tests)
 AZURITE := .tools/azurite
 ARGS ?=
 
-.PHONY: help setup format check test demo sandbox venv313 clean
+.PHONY: help setup format check test test-chaos bench demo sandbox venv313 clean
 
 help: ## list these targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.installed $(AZURITE)/.installed venv313 ## install everything (idempotent)
 
@@ -58,6 +58,12 @@ check: .venv/.installed ## formatting, lint, types, import contracts
 
 test: setup check ## all checks and all tests (ARGS='-k name' for a few)
 	$(if $(wildcard tests),$(BIN)/python -m pytest -n 2 $(ARGS))
+
+test-chaos: setup ## the exhaustive tests: every crash, every fault, long simulations (ARGS='-k name')
+	CHAOS=full $(BIN)/python -m pytest -n 4 -m chaos $(ARGS)
+
+bench: setup ## measure speed against the limits; prints one table (ARGS='--only name --write')
+	$(BIN)/python -m tests.bench $(ARGS)
 
 demo: setup ## play the whole story: Services in, Private Link Services out
 	$(BIN)/python -m sandbox demo $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from reconciler.events import Event, clusters_woken, read_events
@@ -49,10 +50,13 @@ def on_timer(worker: Worker) -> None:
     configs = worker.configs()
     now = worker.engine.clock.now()
     window = min(SPREAD_SECONDS, SECONDS_PER_CLUSTER * (len(configs) - 1))
-    for name in configs:
+
+    def send(name: str) -> None:
         delay = spread(name, window)
         due = now + timedelta(seconds=delay) if delay else None
         worker.queue.send(WakeUp(name, RESYNC, due), delay)
+
+    _each(worker, configs, send)
 
 
 def spread(name: str, window: int) -> int:
@@ -62,8 +66,12 @@ def spread(name: str, window: int) -> int:
 
 def on_probe(worker: Worker) -> None:
     """Ask of every cluster whether its Services changed; the worker looks, a message each."""
-    for name in worker.configs():
-        worker.queue.send(WakeUp(name, PROBE))
+    _each(worker, worker.configs(), lambda name: worker.queue.send(WakeUp(name, PROBE)))
+
+
+def _each(worker: Worker, names: Iterable[str], send: Callable[[str], None]) -> None:
+    """Side by side: one message after another takes thousands of clusters longer than the timer's interval."""
+    list(worker.engine.pool.map(send, names))
 
 
 def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:

@@ -1,0 +1,1 @@
+"""Speed against the limits: `make bench`. Not collected by pytest."""

@@ -99,6 +99,7 @@ class _App:
         entry: Json = {"method": request.method, "path": request.path, "query": request.query_string}
         entry |= {
             "time": time.time(),
+            "ended": None,
             "status": None,
             "user": access.application(request.headers),
             "body": None,
@@ -107,7 +108,10 @@ class _App:
         if (request.content_length or 0) <= _LOGGED_BODY and request.method in ("PUT", "PATCH"):
             entry["body"] = await request.text()
         fault = self._faults.take(request.method, request.path)
-        response = await self._with_fault(request, fault)
+        try:
+            response = await self._with_fault(request, fault)
+        finally:
+            entry["ended"] = time.time()
         entry["status"] = response.status
         return response
 

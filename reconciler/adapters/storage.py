@@ -100,12 +100,17 @@ class StorageAccount:
         return credential(client_id=self._settings.client_id)
 
 
+# What the SDKs let through where half an answer comes, or none of theirs: the transport's own errors are
+# OSErrors, and the table SDK takes answers of inserts and batches apart without looking.
+_SDK_FAILURES = (AzureError, http.client.HTTPException, json.JSONDecodeError, OSError, AttributeError)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn the SDKs' errors into ours. ``doing`` begins the message: "reading the table sharing"."""
     try:
         yield
-    except (AzureError, http.client.HTTPException, json.JSONDecodeError) as error:
+    except _SDK_FAILURES as error:
         raise _translate(doing, error) from error
 
 

@@ -122,7 +122,7 @@ def test_without_a_good_copy_there_is_nothing_to_fall_back_to(azurite: Storage, 
             subject.read()
     with forwarding(azurite.endpoints["Blob"]) as forwarder:
         through = azurite.connection_string.replace(azurite.endpoints["Blob"], forwarder.url)
-        forwarder.fail("lose-request")
+        forwarder.fail("reset-before")
         with pytest.raises(RetryLater):
             setting(through, f"{upload.container_name}/{PATH}").read()
 

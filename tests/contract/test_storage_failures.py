@@ -4,6 +4,7 @@ import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,10 +16,11 @@ from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import Denied, NotFound, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from reconciler.model import Reservation
 from reconciler.ports import ClusterState, HistoryEntry, Lease, WakeUp
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage
-from tests.contract.forwarder import Forwarder, Trouble, forwarding
+from tests.contract.forwarder import Forwarder, forwarding
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 
@@ -59,7 +61,7 @@ def test_a_lease_whose_answer_was_lost_is_held(
     Else the cluster would stand still until the lease ends, held by a worker that believes it lost.
     """
     seen = Lease("prod") if fresh else ledger.write_lease(Lease("prod"))
-    forwarder.fail("lose-answer", times=1)
+    forwarder.fail("reset-after", times=1)
     taken = ledger.write_lease(replace(seen, holder="me", until=NOW, fence=1))
     assert taken == ledger.lease("prod")
     assert taken.holder == "me"
@@ -75,14 +77,14 @@ def test_a_large_state_whose_answer_was_lost_is_written(ledger: TableLedger, for
         sightings={"x": NOW},
         last_run={"findings": list(range(40_000))},
     )
-    forwarder.fail("lose-answer", times=1)
+    forwarder.fail("reset-after", times=1)
     assert ledger.write_state(state) == ledger.state("prod")
 
 
 def test_a_lease_whose_request_was_lost_is_not_held(ledger: TableLedger, forwarder: Forwarder) -> None:
     """Nobody can know at once; reading the row again tells, and the message comes back."""
     seen = ledger.write_lease(Lease("prod"))
-    forwarder.fail("lose-request", times=1)
+    forwarder.fail("reset-before", times=1)
     with pytest.raises(OutcomeUnknown):
         ledger.write_lease(replace(seen, holder="me"))
     assert ledger.lease("prod") == seen
@@ -94,7 +96,7 @@ def test_who_lost_the_lease_with_the_answer_does_not_hold_it(
     """The row is another's: what is read again must be what was sent."""
     seen = ledger.write_lease(Lease("prod"))
     theirs = ledger.write_lease(replace(seen, holder="other"))
-    forwarder.fail("lose-answer", times=1)
+    forwarder.fail("reset-after", times=1)
     with pytest.raises((OutcomeUnknown, Stale)):
         ledger.write_lease(replace(seen, holder="me"))
     assert ledger.lease("prod") == theirs
@@ -102,7 +104,7 @@ def test_who_lost_the_lease_with_the_answer_does_not_hold_it(
 
 def test_a_lost_answer_doubles_nothing_in_the_other_tables(ledger: TableLedger, forwarder: Forwarder) -> None:
     """History lines carry their keys with them, so that a repetition is the same line."""
-    forwarder.fail("lose-answer", times=1)
+    forwarder.fail("reset-after", times=1)
     ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "once")])
     assert [entry.sentence for entry in ledger.history("prod", 10)] == ["once"]
 
@@ -134,27 +136,45 @@ def test_each_status_has_its_kind(
 
 def test_a_throttled_write_tells_when_to_come_back(ledger: TableLedger, forwarder: Forwarder) -> None:
     """And is asked once: sleeping here would hold the lease."""
-    before = forwarder.requests
+    forwarder.forget()
     forwarder.fail(503, retry_after="700")
     with pytest.raises(RetryLater) as caught:
         ledger.sharing("prod")
     assert (caught.value.after, caught.value.throttled, caught.value.code) == (700, True, "ServerBusy")
-    assert forwarder.requests - before <= 3
+    assert len(forwarder.paths) <= 3
 
 
-@pytest.mark.parametrize("trouble", ["garbage", "truncate", "lose-answer", "lose-request"])
+@pytest.mark.parametrize("mode", ["garbage", "truncate", "reset-after", "reset-before"])
 def test_an_answer_that_makes_no_sense_is_a_reason_to_come_back(
-    ledger: TableLedger, forwarder: Forwarder, trouble: Trouble
+    ledger: TableLedger, forwarder: Forwarder, mode: str
 ) -> None:
     """A proxy's page, half an answer, none: never an empty list."""
-    forwarder.fail(trouble)
+    forwarder.fail(mode)
     with pytest.raises(RetryLater):
         ledger.ownership("prod")
 
 
+@pytest.mark.parametrize("mode", ["garbage", "truncate", "reset-after", "reset-before"])
+def test_a_write_whose_answer_makes_no_sense_is_one_of_ours(
+    ledger: TableLedger, forwarder: Forwarder, mode: str
+) -> None:
+    """Of every kind of write, inserts too: anything but an OutsideError would be taken for a bug, and poison."""
+    for write in (
+        lambda: ledger.reserve(Reservation("/pls/a", "prod", "u", "/f")),
+        lambda: ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "x")]),
+        lambda: ledger.write_lease(Lease("prod")),
+        lambda: ledger.forget_ownership("prod", ["/pls/a"]),
+        ledger.create_tables,
+    ):
+        forwarder.fail(mode)
+        with suppress(OutsideError):
+            write()
+        forwarder.mend()
+
+
 def test_one_hiccup_of_a_read_is_not_noticed(ledger: TableLedger, forwarder: Forwarder) -> None:
     """A connection that was closed while idle is daily bread."""
-    forwarder.fail("lose-answer", times=1)
+    forwarder.fail("reset-after", times=1)
     assert ledger.sharing("prod") == ()
 
 

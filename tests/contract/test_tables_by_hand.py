@@ -3,8 +3,9 @@
 import json
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from azure.data.tables import EdmType, EntityProperty, TableClient, UpdateMode
 from reconciler.adapters import table_keys as keys
 from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
-from reconciler.errors import Rejected
+from reconciler.errors import Rejected, Stale
 from reconciler.model import Ownership, Reservation, ServiceRef, Sharing
 from reconciler.ports import ClusterState, HistoryEntry, Lease
 from reconciler.settings import StorageSettings
@@ -39,6 +40,10 @@ GARBAGE: tuple[Any, ...] = (
 )
 
 
+MARKER = ("|schema", "schema")
+TABLES = ("ownership", "sharing", "leases", "clusters", "history")
+
+
 class Hands:
     """The tables as a person with a storage browser has them."""
 
@@ -49,7 +54,12 @@ class Hands:
         return self.account.tables.get_table_client(f"{self.prefix}{name}")
 
     def rows(self, name: str) -> list[Any]:
-        return list(self.table(name).list_entities())
+        """All but the table's marker."""
+        return [row for row in self.table(name).list_entities() if row["PartitionKey"] != MARKER[0]]
+
+    def everything(self, name: str) -> list[tuple[str, Any]]:
+        """What stands in a table, byte for byte: ETag and properties."""
+        return [(row.metadata["etag"], dict(row)) for row in self.table(name).list_entities()]
 
     def edit(self, name: str, **properties: Any) -> None:
         """Change properties of every row of a table."""
@@ -220,24 +230,155 @@ def test_rows_somebody_deleted_are_written_anew(ledger: TableLedger, hands: Hand
     assert ledger.write_lease(Lease("prod", "me")) == ledger.lease("prod")
 
 
-@pytest.mark.parametrize("table", ["ownership", "sharing", "leases", "clusters", "history"])
-def test_a_newer_schema_is_refused_by_table_and_row(ledger: TableLedger, hands: Hands, table: str) -> None:
-    """Of a version that was rolled back: reading half of what it meant would be worse."""
-    ledger.put_ownership([ROW])
-    ledger.replace_sharing("prod", (), [SHARE])
+def filled(ledger: TableLedger) -> None:
+    """A row in every table, and more than a few of those that are written many at once."""
+    many = [replace(ROW, pls_id=f"{PLS}-{i}") for i in range(6)]
+    ledger.put_ownership([ROW, *many])
+    ledger.reserve(Reservation(PLS, "prod", "u", "/f"))
+    shares = [replace(SHARE, service=ServiceRef("shop", f"s{i}", "u"), role="shares") for i in range(6)]
+    ledger.replace_sharing("prod", (), [SHARE, *shares])
     ledger.write_lease(Lease("prod"))
     ledger.write_state(ClusterState("prod"))
     ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "x")])
+
+
+ADDED = HistoryEntry("prod", NOW, "write", "Created", "added")
+READS: dict[str, Callable[[TableLedger], object]] = {
+    "ownership": lambda ledger: ledger.ownership("prod"),
+    "sharing": lambda ledger: ledger.sharing("prod"),
+    "leases": lambda ledger: ledger.lease("prod"),
+    "clusters": lambda ledger: ledger.states(),
+    "history": lambda ledger: ledger.history("prod", 1),
+}
+NEWER: list[tuple[str, str, Callable[[TableLedger], object]]] = [
+    *((table, "read", read) for table, read in READS.items()),
+    ("ownership", "read reservations", lambda ledger: ledger.reservations([PLS])),
+    ("ownership", "put", lambda ledger: ledger.put_ownership([replace(ROW, attempts=5)])),
+    (
+        "ownership",
+        "put many",
+        lambda ledger: ledger.put_ownership(
+            [replace(ROW, pls_id=f"{PLS}-{i}", attempts=5) for i in range(6)]
+        ),
+    ),
+    ("ownership", "forget", lambda ledger: ledger.forget_ownership("prod", [PLS])),
+    (
+        "ownership",
+        "forget many",
+        lambda ledger: ledger.forget_ownership("prod", [f"{PLS}-{i}" for i in range(6)]),
+    ),
+    ("ownership", "reserve", lambda ledger: ledger.reserve(Reservation(PLS, "prod", "u", "/f2"))),
+    ("sharing", "change", lambda ledger: ledger.replace_sharing("prod", (), [replace(SHARE, role="none")])),
+    ("sharing", "remove", lambda ledger: ledger.replace_sharing("prod", [SHARE], ())),
+    ("leases", "take", lambda ledger: ledger.write_lease(Lease("prod", "me"))),
+    ("clusters", "read one", lambda ledger: ledger.state("prod")),
+    ("clusters", "write", lambda ledger: ledger.write_state(ClusterState("prod", "other"))),
+    ("history", "prune", lambda ledger: ledger.prune_history(NOW + timedelta(days=1), 10)),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "call"), [(t, c) for t, _, c in NEWER], ids=[f"{t}-{n}" for t, n, _ in NEWER]
+)
+def test_a_row_of_a_newer_schema_is_refused_and_stays_as_it_is(
+    ledger: TableLedger, hands: Hands, table: str, call: Callable[[TableLedger], object]
+) -> None:
+    """Of a version that was rolled back, or is just being rolled out: half of what it meant would be worse.
+
+    Whoever has not read the row (a worker that read before the newer one wrote) is refused all the same.
+    """
+    filled(ledger)
+    hands.edit(table, schema=2, meaning="new")
+    before = hands.everything(table)
+    with pytest.raises((Rejected, Stale)):
+        call(ledger)
+    assert hands.everything(table) == before
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_refusal_names_table_row_and_way_out(ledger: TableLedger, hands: Hands, table: str) -> None:
+    """For the person who rolled back."""
+    filled(ledger)
     hands.edit(table, schema=2)
-    reads: dict[str, Callable[[], object]] = {
-        "ownership": lambda: ledger.ownership("prod"),
-        "sharing": lambda: ledger.sharing("prod"),
-        "leases": lambda: ledger.lease("prod"),
-        "clusters": lambda: ledger.states(),
-        "history": lambda: ledger.history("prod", 1),
-    }
-    with pytest.raises(Rejected, match=f"table {hands.prefix}{table}, row prod / .*schema 2 is newer than 1"):
-        reads[table]()
+    with pytest.raises(
+        Rejected, match=f"table {hands.prefix}{table}, row prod / .*schema 2 is newer than 1.*up"
+    ):
+        READS[table](ledger)
+
+
+def test_new_lines_of_history_do_not_touch_newer_ones(ledger: TableLedger, hands: Hands) -> None:
+    """They have keys of their own; what an older version has to tell is not lost."""
+    filled(ledger)
+    hands.edit("history", schema=2)
+    before = hands.everything("history")
+    ledger.add_history([ADDED])
+    after = hands.everything("history")
+    assert [row for row in after if row in before] == before
+    assert len(after) == len(before) + 2
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_of_a_newer_schema_is_refused_as_a_whole(
+    ledger: TableLedger, hands: Hands, table: str
+) -> None:
+    """Its rows may have other keys: to this version it would look empty, and every name free."""
+    filled(ledger)
+    marker = {"PartitionKey": MARKER[0], "RowKey": MARKER[1], "schema": 2}
+    hands.table(table).upsert_entity(marker)
+    before = hands.everything(table)
+    refusal = f"table {hands.prefix}{table}, row .*schema 2 is newer"
+    with pytest.raises(Rejected, match=refusal):
+        TableLedger(hands.account, hands.prefix).create_tables()
+    for call in (c for t, _, c in NEWER if t == table):
+        reader = TableLedger(hands.account, hands.prefix, missing_is_empty=True)
+        with pytest.raises((Rejected, Stale)):
+            call(reader)
+    assert hands.everything(table) == before
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_marked_with_its_schema(ledger: TableLedger, hands: Hands, table: str) -> None:
+    """Also one that an earlier version made, without a marker or with an older one; a marker is no row."""
+    assert hands.table(table).get_entity(*MARKER)["schema"] == 1
+    hands.table(table).delete_entity(*MARKER)
+    TableLedger(hands.account, hands.prefix).create_tables()
+    hands.table(table).upsert_entity({"PartitionKey": MARKER[0], "RowKey": MARKER[1], "schema": 0})
+    TableLedger(hands.account, hands.prefix).create_tables()
+    assert hands.table(table).get_entity(*MARKER)["schema"] == 1
+    assert ledger.states() == ()
+    assert ledger.history("", 10) == ()
+
+
+def test_a_row_that_changes_all_the_time_is_written_once_it_rests(ledger: TableLedger, hands: Hands) -> None:
+    """A write is under the ETag of what it replaces, and tried again where somebody else was faster."""
+    ledger.put_ownership([ROW])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: ledger.put_ownership([replace(ROW, attempts=i)]), range(4)))
+    assert ledger.ownership("prod")[0].attempts in range(4)
+
+
+def test_pruning_takes_the_oldest_lines_of_every_cluster(ledger: TableLedger, hands: Hands) -> None:
+    """Of all partitions, whichever cluster is still configured; so many at a time, and never a younger one."""
+    old = [
+        HistoryEntry(f"c{i % 3}" if i % 4 else "", NOW - timedelta(days=91, seconds=i), "write", "R", "old")
+        for i in range(30)
+    ]
+    young = [HistoryEntry("c0", NOW - timedelta(days=90), "write", "R", "young")]
+    ledger.add_history([*old, *young])
+    cutoff = NOW - timedelta(days=90)
+    assert [ledger.prune_history(cutoff, 12) for _ in range(4)] == [12, 12, 6, 0]
+    assert [row["sentence"] for row in hands.rows("history")] == ["young", "young"]
+
+
+def test_pruning_goes_on_where_another_stopped(ledger: TableLedger, hands: Hands) -> None:
+    """The cluster's own line is gone already, or somebody prunes at the same time."""
+    ledger.add_history([HistoryEntry("prod", NOW, "write", "R", str(i)) for i in range(40)])
+    for row in hands.rows("history")[:7]:
+        if row["PartitionKey"] == "prod":
+            hands.table("history").delete_entity(row)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: ledger.prune_history(NOW + timedelta(days=1), 100), range(3)))
+    assert hands.rows("history") == []
 
 
 def test_another_cluster_s_newer_reservation_stops_nobody(ledger: TableLedger, hands: Hands) -> None:
@@ -260,7 +401,7 @@ def test_few_reservations_are_looked_up_and_many_searched(azurite: Storage, aske
         ledger = TableLedger(account, f"t{uuid.uuid4().hex}")
         ledger.create_tables()
         ledger.reserve(Reservation(PLS, "prod", "u", "/f"))
-        forwarder.paths.clear()
+        forwarder.forget()
         assert list(ledger.reservations([PLS, *(f"{PLS}{i}" for i in range(1, asked))])) == [PLS.lower()]
         assert sum("filter=" in path for path in forwarder.paths) == queries
 

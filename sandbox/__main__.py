@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for a client that remembers it, such as az (default: a free one)",
     )
     add("--throttle", action="store_true", help="ARM's token buckets: 200 writes, 10 more each second …")
+    add("--contention", choices=("none", "parent"), default="none", help="parent: one PLS write at a time …")
     add("--no-functions", action="store_true", help="without the functions host")
     add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
     add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
@@ -86,6 +87,7 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
         settle_seconds=given.settle_seconds,
         arm_port=given.arm_port,
         throttle=Throttle() if given.throttle else None,
+        contention=given.contention,
         functions=not given.no_functions,
         app=given.app,
         timers=not given.no_timers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from sandbox.arm import Throttle
 
@@ -17,7 +18,7 @@ class SandboxOptions:
 
     clusters are simulated; kubeconfigs (name → file) are real ones that somebody brings. ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
     function_app.py; None takes the repository if it has one. arm_port: 0 takes a free one. throttle: ARM counts
-    tokens, as Azure does. extra_settings go to the functions, over the
+    tokens, as Azure does. contention: "parent" lets ARM carry out one write at a time below a network. extra_settings go to the functions, over the
     generated ones. storage: without it there are no queues, hence no functions either.
     """
 
@@ -37,6 +38,7 @@ class SandboxOptions:
     mode: str = "sync"
     arm_port: int = 0
     throttle: Throttle | None = None
+    contention: Literal["none", "parent"] = "none"
     extra_settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
             provisioning_seconds=options.provisioning_seconds,
             port=options.arm_port,
             throttle=options.throttle,
+            contention=options.contention,
         )
         arm = await start_arm(arm_options, authority)
         stack.push_async_callback(arm.stop)

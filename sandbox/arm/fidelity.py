@@ -60,6 +60,10 @@ ANSWERS = (
 """Answers that are no refusals, marked by the header."""
 
 BEHAVIOURS = (
+    Guess(
+        "contention (option)",
+        "a PLS write is in the way of the next one below its load balancer or virtual network until its operation ends",
+    ),
     Guess("If-Match on a PLS", "honoured, as on every other network resource"),
     Guess("etags", "the end of a PLS write or delete changes those of its subnet, network and load balancer"),
     Guess("time", "subnet, network and public IP take a third of the provisioning time, load balancers none"),

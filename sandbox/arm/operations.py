@@ -84,6 +84,10 @@ class Operations:
         """The operation that a resource is busy with."""
         return self._running.get(resource_id.lower())
 
+    def under_way(self) -> tuple[Operation, ...]:
+        """All operations that run now."""
+        return tuple(self._running.values())
+
     def running_below(self, resource_id: str) -> Operation | None:
         """The operation that the resource or one of its children is busy with."""
         prefix = resource_id.lower()

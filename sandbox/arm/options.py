@@ -52,7 +52,8 @@ class ArmOptions:
     page_size: lists longer than it are paged. strict_auto_approval: refuse an autoApproval that is
     no subset of visibility (documents and practice disagree). pls_writes_per_network: how many writes and
     deletes of PLSs may run at once in one virtual network before the next is a 429 (real ARM does that, nobody
-    knows at which number).
+    knows at which number). contention "parent": writes and deletes of PLSs run one at a time below a load balancer
+    (the next is a 409) and in a virtual network (a 429).
     """
 
     subscription: str = SUBSCRIPTION
@@ -67,6 +68,7 @@ class ArmOptions:
     token_seconds: int = 36_000
     strict_auto_approval: bool = False
     pls_writes_per_network: int | None = None
+    contention: Literal["none", "parent"] = "none"
     events: EventOptions = field(default_factory=EventOptions)
     on_event: EventSink | None = None
     default_world: bool = True

@@ -333,6 +333,25 @@ def test_a_network_bears_only_so_many_pls_writes_at_once_when_asked() -> None:
         arm.put(other, private_link_service(frontend("a2")))
 
 
+def test_writes_below_one_load_balancer_or_network_run_one_at_a_time_when_asked() -> None:
+    """Of two on a load balancer the second is told 409; on another load balancer, but in the network, 429."""
+    elsewhere = f"{NETWORK}/loadBalancers/other"
+    with running_arm(replace(OPTIONS, contention="parent")) as arm:
+        arm.open_subnet()
+        arm.frontends("a1", "a2")
+        [there] = arm.frontends("b1", balancer=elsewhere)
+        first = arm.call("PUT", PLS, private_link_service(frontend("a1")))
+        second, third = PLS.replace("pls1", "pls2"), PLS.replace("pls1", "pls3")
+        assert arm.refusal("PUT", second, private_link_service(frontend("a2")))[1]["code"] == (
+            "AnotherOperationInProgress"
+        )
+        assert arm.refusal("PUT", third, private_link_service(there))[1]["code"] == (
+            "RetryableErrorDueToAnotherOperation"
+        )
+        arm.done(first)
+        arm.put(third, private_link_service(there))
+
+
 def test_a_public_ip_in_use_stays_and_serves_one_frontend(arm: Arm) -> None:
     """The cloud provider deletes public IPs only after their frontend."""
     address = f"{NETWORK}/publicIPAddresses/ip1"

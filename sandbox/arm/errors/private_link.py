@@ -34,7 +34,7 @@ FRONTEND_HAS_PLS = Situation(
     "UNV",
 )
 NETWORK_BUSY = Situation(
-    "more PLS writes at once in a virtual network than the option pls_writes_per_network allows",
+    "more PLS writes at once in a virtual network than pls_writes_per_network or contention allows",
     429,
     "RetryableErrorDueToAnotherOperation",
     "Operation on {pls} cannot proceed because another operation on virtual network {network} is in progress.",

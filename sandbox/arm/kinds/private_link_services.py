@@ -18,6 +18,7 @@ from sandbox.arm.kinds.private_links import (
     on_load_balancer,
     subnets,
 )
+from sandbox.arm.operations import Operation
 from sandbox.arm.state import Json, children
 from sandbox.arm.world import World
 
@@ -192,18 +193,32 @@ def _check_auto_approval(pls: Json) -> None:
 
 
 def _check_contention(world: World, pls: Json) -> None:
-    limit = world.options.pls_writes_per_network
+    serial = world.options.contention == "parent"
+    limit = 1 if serial else world.options.pls_writes_per_network
     if limit is None:
         return
+    running = _written_now(world)
+    for operation, other in running if serial else ():
+        if _balancers(pls) & _balancers(other):
+            raise provider.BUSY.error(uri=operation.uri)
     for network in _networks(pls):
-        others = [item for item in world.store.of_type(PLS) if network in _networks(item)]
-        if sum(world.operations.running(item["id"]) is not None for item in others) >= limit:
+        if sum(network in _networks(other) for _, other in running) >= limit:
             wait = {"Retry-After": str(world.options.retry_after or 1)}
             raise private_link.NETWORK_BUSY.error(headers=wait, pls=pls["id"], network=network)
 
 
+def _written_now(world: World) -> list[tuple[Operation, Json]]:
+    """The PLSs that an operation runs on."""
+    found = ((o, world.store.find(o.resource_id)) for o in world.operations.under_way())
+    return [(operation, item) for operation, item in found if item and same(item["type"], PLS)]
+
+
+def _balancers(pls: Json) -> set[str]:
+    return {top_level(frontend).lower() for frontend in frontends(pls)}
+
+
 def _networks(pls: Json) -> set[str]:
-    return {top_level(subnet) for subnet in subnets(pls)}
+    return {top_level(subnet).lower() for subnet in subnets(pls)}
 
 
 def _is_guid(value: Any) -> bool:

@@ -21,6 +21,8 @@ from reconciler.ports import Lease, WakeUp
 SLACK = timedelta(seconds=5)
 # No write starts in the last seconds of a lease: a request in flight ends within them.
 LAST_WRITES = timedelta(seconds=20)
+# Runs for events begin at least so far apart: a burst outlives the first run, and would get one run each.
+REST = timedelta(seconds=3)
 GUARD = "guard"
 PERSON = "manual"
 PROBE = "probe"
@@ -65,7 +67,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """The cluster backs off and no parked message is certain: send one for then, and write the row."""
+    """The cluster backs off or rests, and no parked message is certain: send one for then, and write the row."""
 
     lease: Lease
     due: datetime
@@ -86,7 +88,6 @@ def held(lease: Lease, now: datetime) -> bool:
 
 def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: timedelta) -> Decision:
     """What to do about a message, given the lease row as just read."""
-    person = arrival.wake_up.reason == PERSON
     if covered(arrival.time, lease):
         return Drop("covered by a completed run")
     if held(lease, now) and arrival.wake_up.reason == PROBE:
@@ -96,12 +97,26 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
         return Drop("noted already") if wanted == lease.wanted else Busy(replace(lease, wanted=wanted))
     if arrival.wake_up.reason == GUARD and not lease.holder:
         return Drop("the run it guarded has ended")
-    if not person and lease.not_before and now < lease.not_before:
-        if lease.parked and now < lease.parked and not _is_parked(arrival, lease):
-            return Drop("the cluster backs off, and a parked message will come")
-        return Park(replace(lease, parked=lease.not_before), lease.not_before)
+    until = None if arrival.wake_up.reason == PERSON else _quiet_until(arrival, lease, now)
+    if until:
+        if lease.parked and now < lease.parked <= until and not _is_parked(arrival, lease):
+            return Drop("the cluster backs off or rests, and a parked message will come")
+        return Park(replace(lease, parked=until), until)
     parked = None if _is_parked(arrival, lease) else lease.parked
     return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1, parked=parked))
+
+
+def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | None:
+    """Until when the cluster is left alone: it backs off, or it rests after a run; None where it is not.
+
+    The parked message that the row relies on has had its rest, and a probe looks before it leads to a run.
+    """
+    if lease.not_before and now < lease.not_before:
+        return lease.not_before
+    if lease.covered is None or arrival.wake_up.reason == PROBE or _is_parked(arrival, lease):
+        return None
+    rested = min(lease.covered, now) + REST  # the watermark is the storage's time, and may be ahead
+    return rested if now < rested else None
 
 
 def _is_parked(arrival: Arrival, lease: Lease) -> bool:

@@ -67,7 +67,7 @@ class Worker:
                     case Park():
                         self.send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
                         self.ledger.write_lease(decision.lease)
-                        return Done(f"cluster {config.name}: backs off until {decision.due:%H:%M:%S} UTC")
+                        return Done(f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC")
                     case Take():
                         # A holder that died left work behind, and messages that trusted it to look again.
                         died = bool(found.holder)

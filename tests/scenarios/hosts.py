@@ -147,7 +147,9 @@ def poisoned(world: World) -> list[str]:
 
 def load_balancer(world: World, cluster: str) -> str:
     """The id of the cluster's internal load balancer."""
-    return f"{world.group(world.groups[cluster])}/providers/Microsoft.Network/loadBalancers/kubernetes-internal"
+    return (
+        f"{world.group(world.groups[cluster])}/providers/Microsoft.Network/loadBalancers/kubernetes-internal"
+    )
 
 
 def runs(world: World, cluster: str, users: Sequence[Host]) -> list[Json]:

@@ -58,13 +58,14 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """A cluster that answers at `url` (https) until `stop`."""
+    """A cluster that answers at `url` (https) until `stop`. `registry` is what exists, for its own process."""
 
     name: str
     url: str
     token: str
     reader_token: str
     ca_path: Path
+    registry: Registry
     _runner: web.AppRunner
     _watches: Watches
 
@@ -118,6 +119,7 @@ async def start_cluster(options: ClusterOptions, authority: Authority) -> Runnin
         token=options.token,
         reader_token=options.reader_token,
         ca_path=authority.ca_path,
+        registry=registry,
         _runner=runner,
         _watches=watches,
     )

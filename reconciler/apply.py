@@ -99,12 +99,16 @@ class Writer:
         stop: list[Outcome] = []
         busy: set[str] = set()
         outcomes: list[Outcome] = []
+
+        def may_start() -> bool:
+            return not stop and self.may_start() and not self.gate.closed_until(account, self.clock.now())
+
         ends = self.gate.run(
             plan.writes,
             network_keys,
-            lambda write: self._one(write, seen, owners),
+            lambda write: self._one(write, seen, owners, may_start),
             self.pool,
-            lambda: not stop and self.may_start() and not self.gate.closed_until(account, self.clock.now()),
+            may_start,
         )
         for write, ended in ends:
             outcome = ended or Outcome(write, Result.LEFT)
@@ -120,30 +124,48 @@ class Writer:
         return tuple(outcomes)
 
     def _one(
-        self, write: Write, seen: dict[str, PrivateLinkService], owners: dict[str, Ownership]
+        self,
+        write: Write,
+        seen: dict[str, PrivateLinkService],
+        owners: dict[str, Ownership],
+        may_start: Callable[[], bool],
     ) -> Outcome:
         try:
-            return Outcome(write, Result.ACCEPTED, accepted=self._send(write, seen, owners))
+            if not self._is_needed(write, seen, owners):
+                return Outcome(write, Result.ACCEPTED)
+            # Once more: the read may have outlasted the lease, or a process that was frozen in it.
+            if not may_start():
+                return Outcome(write, Result.LEFT)
+            return Outcome(write, Result.ACCEPTED, accepted=self._send(write))
         except OutsideError as error:
             return outcome_of(write, error)
 
-    def _send(
+    def _is_needed(
         self, write: Write, seen: dict[str, PrivateLinkService], owners: dict[str, Ownership]
-    ) -> Accepted:
+    ) -> bool:
+        """Read once more; False where what is to be deleted is gone. Raises Stale where somebody was faster."""
         match write:
             case PutPls():
                 if write.created:
                     self.ledger.reserve(_reservation(owners[arm_ids.key(write.pls_id)]))
                 self._require_as_planned(write, seen)
+                return True
+            case PutSubnet():
+                return True
+            case DeletePls() | DeleteConnection():
+                return self._as_planned(seen[arm_ids.key(write.pls_id)])
+        assert_never(write)
+
+    def _send(self, write: Write) -> Accepted:
+        match write:
+            case PutPls():
                 return self.azure.put_private_link_service(write.pls_id, write.body)
             case PutSubnet():
                 return self.azure.put_subnet(write.subnet_id, write.body, write.etag)
             case DeletePls():
-                if self._as_planned(seen[arm_ids.key(write.pls_id)]):
-                    self.azure.delete_private_link_service(write.pls_id)
+                self.azure.delete_private_link_service(write.pls_id)
             case DeleteConnection():
-                if self._as_planned(seen[arm_ids.key(write.pls_id)]):
-                    self.azure.delete_connection(write.connection_id)
+                self.azure.delete_connection(write.connection_id)
             case _:
                 assert_never(write)
         return Accepted()

@@ -283,13 +283,21 @@ def test_a_lost_answer_is_looked_at_before_anything_is_written() -> None:
 def test_the_fence_stops_writes() -> None:
     """A lease about to end belongs to the next holder: what has not begun stays."""
     world = worlds.make(*worlds.some(5), gate=Gate(1, 1))
-    run = world.run(may_start=first(4))
+    run = world.run(may_start=first(6))
     assert sorted(results(run)) == [Result.ACCEPTED, Result.ACCEPTED, *[Result.LEFT] * 3]
     assert len(world.written()) == 2
     due = run.come_back
     assert due is not None
     assert (due - world.clock.now()).total_seconds() <= 2
     assert results(world.run()) == [Result.ACCEPTED] * 3
+
+
+def test_the_fence_is_asked_again_after_the_read_before_a_write() -> None:
+    """A worker that was frozen in that read, and wakes when another holds the lease, writes nothing."""
+    world = worlds.make(WEB)
+    run = world.run(may_start=lambda: "get_private_link_service" not in world.calls)
+    assert results(run) == [Result.LEFT]
+    assert world.written() == []
 
 
 def test_a_write_held_by_the_fence_leaves_no_trace() -> None:

@@ -189,7 +189,9 @@ class Api:
         _only(params, "cluster")
         name = params.get("cluster", "").strip()
         configs = self.worker.configs()
-        report = status(self.worker.ledger, configs, name, self.worker.engine.pool)
+        report = status(
+            self.worker.ledger, configs, name, self.worker.engine.pool, now=self.worker.engine.clock.now()
+        )
         if name and name not in configs and not report["clusters"][0]["lastRun"]:
             raise _unknown(name, configs)
         return Reply(200, report)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from reconciler.dead_letters import understood, unreadable
 from reconciler.events import Event, clusters_woken, read_events
 from reconciler.messages import read_wake_up
 from reconciler.ports import WakeUp
@@ -33,20 +34,25 @@ def on_events(worker: Worker, body: bytes | str) -> tuple[str, ...]:
 
 def wake_for(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
     """Wake the clusters that events are about, each once."""
+    names = _about(worker, events)
+    for name in names:
+        worker.queue.send(WakeUp(name, EVENT))
+    return names
+
+
+def _about(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
+    """The clusters that events are about, each once."""
     configs = worker.configs()
 
     def holder(pls_id: str) -> str:
         reservation = worker.ledger.reservations([pls_id]).get(pls_id.lower())
         return reservation.cluster if reservation else ""
 
-    names = sorted({n for event in events for n in clusters_woken(event, configs.values(), holder)})
-    for name in names:
-        worker.queue.send(WakeUp(name, EVENT))
-    return tuple(names)
+    return tuple(sorted({n for event in events for n in clusters_woken(event, configs.values(), holder)}))
 
 
 def on_timer(worker: Worker) -> None:
-    """A full pass over every cluster, spread over the interval."""
+    """A full pass over every cluster, spread over the interval; then what is too old in the history goes."""
     configs = worker.configs()
     now = worker.engine.clock.now()
     window = min(SPREAD_SECONDS, SECONDS_PER_CLUSTER * (len(configs) - 1))
@@ -57,6 +63,8 @@ def on_timer(worker: Worker) -> None:
         worker.queue.send(WakeUp(name, RESYNC, due), delay)
 
     _each(worker, configs, send)
+    if worker.retention:
+        worker.retention.tick(now)
 
 
 def spread(name: str, window: int) -> int:
@@ -79,7 +87,7 @@ def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
     try:
         wake_up = read_wake_up(body)
     except ValueError as error:
-        worker.poison("", f"{error}: {_text(body)}")
+        worker.poison("", f"{error}: {unreadable(body)}")
         return Done(f"a message was set aside: {error}")
     done = worker.handle(wake_up, inserted)
     log.info("%s (%s)", done.sentence, wake_up.reason)
@@ -88,13 +96,9 @@ def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
 
 def on_poison(worker: Worker, body: bytes | str, queue: str) -> None:
     """Record a message that failed for good, so that status and history show it, and log it as an error."""
-    try:
-        cluster = read_wake_up(body).cluster
-    except ValueError:
-        cluster = ""
-    log.error("poison message in %s, cluster %s: %s", queue, cluster or "unknown", _text(body)[:500])
-    worker.poison(cluster, f"{queue}: {_text(body)}")
-
-
-def _text(body: bytes | str) -> str:
-    return body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    message = understood(body)
+    log.error("poison message in %s, cluster %s: %s", queue, message.cluster or "unknown", message.words)
+    configured = worker.configs()
+    named = (message.cluster,) if message.cluster in configured else _about(worker, message.events)
+    for cluster in named or ("",):
+        worker.poison(cluster, f"{queue}: {message.words}")

@@ -124,7 +124,8 @@ class ClusterState:
 
     ``identity`` is the accepted UID of default/kubernetes; ``offered`` another one that answered and
     waits for a person. ``released`` is the digest of held deletes a person let go, until
-    ``released_until``. ``last_run`` is the run's outcome as JSON-able values, findings included.
+    ``released_until``. ``poisoned`` counts messages that failed for good, up to ``poisoned_at``; the row of
+    cluster "" counts those that name no cluster. ``last_run`` is the run's outcome as JSON-able values, findings included.
     """
 
     cluster: str
@@ -134,6 +135,8 @@ class ClusterState:
     paused: bool = False
     released: str = ""
     released_until: datetime | None = None
+    poisoned: int = 0
+    poisoned_at: datetime | None = None
     sightings: dict[str, datetime] = field(default_factory=dict)
     last_run: dict[str, Any] = field(default_factory=dict)
     version: str = ""
@@ -211,6 +214,9 @@ class Ledger(Protocol):
 
     def history(self, cluster: str, limit: int) -> tuple[HistoryEntry, ...]:
         """The newest entries first; of all clusters where ``cluster`` is ""."""
+
+    def prune_history(self, before: datetime, most: int) -> int:
+        """Remove at most ``most`` entries older than ``before``; how many there were. May be done by several at once."""
 
 
 @dataclass(frozen=True, slots=True)

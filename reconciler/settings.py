@@ -59,6 +59,7 @@ class Settings:
     arm_ca_file: str
     azure_client_id: str
     limits: Limits
+    history_days: int
     lease_seconds: int
     max_writes: int
     max_writes_per_network: int
@@ -120,6 +121,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "BRAKE_MINIMUM", "3", "The brake: fewer unannounced deletes than this never are.", whole(1, 100000)
     ),
+    Setting("HISTORY_DAYS", "90", "How many days the history is kept.", whole(1, 3650)),
     Setting(
         "LEASE_SECONDS",
         "120",
@@ -256,6 +258,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
             brake_minimum=values["BRAKE_MINIMUM"],
             subnet_policy=values["SUBNET_POLICY"],
         ),
+        history_days=values["HISTORY_DAYS"],
         lease_seconds=values["LEASE_SECONDS"],
         max_writes=values["MAX_WRITES"],
         max_writes_per_network=values["MAX_WRITES_PER_NETWORK"],

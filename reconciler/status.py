@@ -1,8 +1,8 @@
 """The state of everything, told from the ledgers alone: no call to Azure or to a cluster.
 
-``version``, ``clusters``: each with ``name``, ``configured``, ``mode``, ``paused``, ``identity``,
-``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings``, ``frontends`` and
-``privateLinkServices``. A Private Link Service has ``id``, ``name``, ``alias``, ``state``, ``frontend``,
+``version``, ``poison`` (messages that failed for good and name no cluster: ``count`` and ``last``), ``clusters``: each with ``name``, ``configured``, ``mode``, ``paused``, ``identity``,
+``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings``, ``frontends``,
+``privateLinkServices`` and ``poison``. A Private Link Service has ``id``, ``name``, ``alias``, ``state``, ``frontend``,
 ``owner``, ``sharers``, ``refused``, ``natIps``, ``connections`` (number by state), ``lastError`` and
 ``notBefore``; a frontend ``id``, ``name``, ``loadBalancer``, ``privateLinkService`` and ``services`` (each
 with ``service`` and ``role``).
@@ -13,27 +13,38 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import Any
 
-from reconciler import arm_ids
+from reconciler import arm_ids, poison
 from reconciler.model import ClusterConfig, Ownership, Sharing
 from reconciler.ports import ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import VERSION, instant
 
+NOBODY = ""  # the state row that counts messages which name no cluster
 APART = ("findings", "held", "heldDigest", "digest")
 
 
 def status(
-    ledger: Ledger, configs: Mapping[str, ClusterConfig], cluster: str = "", pool: Executor | None = None
+    ledger: Ledger,
+    configs: Mapping[str, ClusterConfig],
+    cluster: str = "",
+    pool: Executor | None = None,
+    *,
+    now: datetime,
 ) -> dict[str, Any]:
     """The status of one cluster, or of all that are configured or remembered, read on ``pool``'s threads."""
-    states = {s.cluster: s for s in ([ledger.state(cluster)] if cluster else ledger.states())}
+    read = [ledger.state(NOBODY), ledger.state(cluster)] if cluster else ledger.states()
+    states = {s.cluster: s for s in read}
+    nobody = states.pop(NOBODY, ClusterState(NOBODY))
     names = [cluster] if cluster else sorted({*states, *configs})
 
     def one(name: str) -> dict[str, Any]:
-        return _cluster(name, configs.get(name), states.get(name, ClusterState(name)), ledger)
+        state = states.get(name, ClusterState(name))
+        return _cluster(name, configs.get(name), state, ledger) | {"poison": poison.shown(state, now)}
 
-    return {"version": VERSION, "clusters": list(pool.map(one, names) if pool else map(one, names))}
+    clusters = list(pool.map(one, names) if pool else map(one, names))
+    return {"version": VERSION, "clusters": clusters, "poison": poison.shown(nobody, now)}
 
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
@@ -127,7 +138,13 @@ def entry_json(entry: HistoryEntry) -> dict[str, Any]:
 
 def status_text(report: Mapping[str, Any]) -> str:
     """The status as a table for people."""
-    return "\n".join(line for cluster in report["clusters"] for line in _cluster_lines(cluster))
+    lines = [line for cluster in report["clusters"] for line in _cluster_lines(cluster)]
+    return "\n".join([*lines, *_poison_lines(report["poison"])])
+
+
+def _poison_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["count"]:
+        yield f"  ! messages that failed for good within a day: {told['count']}, the last at {told['last']}"
 
 
 def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
@@ -144,6 +161,7 @@ def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
         yield f"  held ({cluster['heldDigest']}): {write['sentence']}"
     for finding in cluster["findings"]:
         yield f"  ! {finding['severity']} {finding['reason']}: {finding['sentence']}"
+    yield from _poison_lines(cluster["poison"])
 
 
 HEADER = ("PRIVATE LINK SERVICE", "STATE", "OWNER", "SHARERS", "NAT IPS", "CONNECTIONS", "ALIAS")

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
@@ -24,6 +24,7 @@ from reconciler.gate import Gate
 from reconciler.model import ApiAccess, ClusterConfig
 from reconciler.ports import Ledger
 from reconciler.reconcile import Engine
+from reconciler.retention import Retention
 from reconciler.settings import Settings, StorageSettings, load
 from reconciler.worker import Worker
 
@@ -156,6 +157,7 @@ def app(settings: Settings) -> App:
         configs=configs_of(settings),
         new_id=new_id,
         lease_seconds=settings.lease_seconds,
+        retention=Retention(ledger, timedelta(days=settings.history_days)),
     )
     return App(worker, Api(worker))
 

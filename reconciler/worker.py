@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler import wakeups
+from reconciler import poison, wakeups
 from reconciler.errors import OutsideError, Stale
 from reconciler.model import ClusterConfig
 from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
-from reconciler.reconcile import Engine, Run, reconcile, record
+from reconciler.reconcile import Engine, Run, reconcile, record, update_state
+from reconciler.retention import Retention
 from reconciler.wakeups import PROBE, Arrival, Busy, Drop, Ended, Park, Take
 
 # Gets the fence (whether another write may start) and what to call before the first write.
 Work = Callable[[Callable[[], bool], Callable[[], None]], Run]
 TRIES = 10
+log = logging.getLogger("reconciler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Worker:
     configs: Callable[[], Mapping[str, ClusterConfig]]
     new_id: Callable[[], str]
     lease_seconds: int = 120
+    retention: Retention | None = None
 
     def handle(self, wake_up: WakeUp, inserted: datetime) -> Done:
         """Serve one message. Raises OutsideError where the ledger or the queue fails: let it be retried."""
@@ -67,7 +71,9 @@ class Worker:
                     case Park():
                         self.send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
                         self.ledger.write_lease(decision.lease)
-                        return Done(f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC")
+                        return Done(
+                            f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC"
+                        )
                     case Take():
                         # A holder that died left work behind, and messages that trusted it to look again.
                         died = bool(found.holder)
@@ -150,11 +156,21 @@ class Worker:
         except OutsideError:
             self.send(wakeups.guard(taken), now)
 
-    def poison(self, cluster: str, text: str) -> None:
-        """Record a message that failed for good."""
-        sentence = f"a message of the queue failed for good and was set aside: {text[:500]}"
+    def poison(self, cluster: str, words: str) -> None:
+        """Record a message that failed for good, for history and status; "" where it names no cluster of ours.
+
+        Raises OutsideError where the history cannot be written; then nothing was.
+        """
+        sentence = f"a message of the queue failed for good and was set aside: {words[:1000]}"
         now = self.engine.clock.now()
         self.ledger.add_history([HistoryEntry(cluster, now, "poison", "Poison", sentence)])
+        try:
+            update_state(self.ledger, cluster, lambda state: poison.counted(state, now))
+        except OutsideError as error:
+            # Not raised: the message would come again, and be told in the history once more.
+            log.warning(
+                "status does not show a poison message of cluster %s: %s", cluster or "unknown", error
+            )
 
 
 @dataclass(slots=True)

@@ -1,4 +1,9 @@
-"""One table: reads that check the schema, batches within the service's limits, writes under an ETag."""
+"""One table: every read checks the schema, and every write is under an ETag; batches within the service's limits.
+
+The service has no write that looks at a row first. So each write reads what it is about to replace or
+remove, refuses a row of a newer schema, and names the ETag it saw: what a newer version of this program
+wrote is never overwritten unread, whoever is faster.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from azure.core import MatchConditions
 from azure.data.tables import TableEntity, UpdateMode
 
 from reconciler.adapters.storage import StorageAccount, translated
-from reconciler.adapters.table_rows import check_schema, plain
+from reconciler.adapters.table_rows import SCHEMA, check_schema, entity_of, plain, whole
 from reconciler.errors import Conflict, NotFound, OutcomeUnknown, OutsideError, RetryLater, Stale
 
 Entity = Mapping[str, Any]
+_Operation = TypeVar("_Operation")
 
 _BATCH = 100
 _PAGE = 1000
+_ATTEMPTS = 5
+_FEW = 4  # rows to read one by one; more are one query of their range
+_MARKER = ("|schema", "schema")  # of the table as a whole; no cluster's key looks like it
 _TABLE_MISSING = "TableNotFound"
 _ETAG_TIME = re.compile(r"datetime'([^']+)'")
 
@@ -68,17 +77,42 @@ class Table:
         self.name = name
         self._account = account
         self._missing_is_empty = missing_is_empty
+        self._known = False
         self._client = account.tables.get_table_client(name)
 
     def create(self) -> None:
-        """Create the table where it is missing."""
-        with translated(f"creating the table {self.name}"):
-            self._account.tables.create_table_if_not_exists(self.name)
+        """Create the table where it is missing, and mark it with our schema. Raises Rejected where it is newer."""
+        marker = self._marker()
+        if marker is None:
+            with translated(f"creating the table {self.name}"):
+                self._account.tables.create_table_if_not_exists(self.name)
+        self._known = True
+        if marker is None or whole(marker, "schema") < SCHEMA:
+            self.write([Upsert(entity_of(*_MARKER))])
+
+    def _marker(self) -> TableEntity | None:
+        try:
+            return self._get(*_MARKER)
+        except NotFound:
+            return None
+
+    def _check_table(self) -> None:
+        """Once: whoever reads without creating is refused by the table's marker, too.
+
+        A newer version may keep its rows under keys that we would not find, and nothing looks like nothing.
+        """
+        if not self._known:
+            self._marker()
+            self._known = True
 
     # Reading
 
     def get(self, partition: str, row: str) -> TableEntity | None:
         """One row, or None."""
+        self._check_table()
+        return self._get(partition, row)
+
+    def _get(self, partition: str, row: str) -> TableEntity | None:
         try:
             with translated(f"reading the table {self.name}"):
                 entity = self._client.get_entity(partition, row)
@@ -93,17 +127,19 @@ class Table:
         found = self._query("PartitionKey eq @partition", {"partition": partition}, _PAGE)
         return [self._checked(e) for e in found if only is None or e["RowKey"] in only]
 
-    def pages(self, partition: str, page: int) -> Iterator[TableEntity]:
-        """The rows of a partition, read in pages as they are asked for."""
+    def pages(self, partition: str, page: int, above: str = "") -> Iterator[TableEntity]:
+        """The rows of a partition, those with greater keys than ``above``, read in pages as they are asked for."""
+        query = "PartitionKey eq @partition and RowKey gt @above"
         size = max(1, min(page, _PAGE))
-        found = self._query("PartitionKey eq @partition", {"partition": partition}, size)
-        return map(self._checked, found)
+        return map(self._checked, self._query(query, {"partition": partition, "above": above}, size))
 
     def everything(self) -> list[TableEntity]:
-        """All rows."""
-        return [self._checked(entity) for entity in self._query("", {}, _PAGE)]
+        """All rows but the table's marker."""
+        found = (self._checked(entity) for entity in self._query("", {}, _PAGE))
+        return [entity for entity in found if (entity["PartitionKey"], entity["RowKey"]) != _MARKER]
 
     def _query(self, query: str, parameters: dict[str, Any], page: int) -> Iterator[TableEntity]:
+        self._check_table()
         try:
             with translated(f"reading the table {self.name}"):
                 yield from self._client.query_entities(query, parameters=parameters, results_per_page=page)
@@ -118,41 +154,66 @@ class Table:
     # Writing
 
     def write(self, operations: Iterable[Upsert | Delete]) -> None:
-        """Carry the operations out, in batches by partition. Of several on one row the last counts."""
+        """Carry the operations out, in batches by partition. Of several on one row the last counts.
+
+        Raises Rejected, and leaves a batch undone, where one of its rows has a newer schema.
+        """
         partitions: dict[str, list[Upsert | Delete]] = {}
         for operation in {operation.key: operation for operation in operations}.values():
             partitions.setdefault(operation.key[0], []).append(operation)
-        for batch in (b for together in partitions.values() for b in _batches(together)):
-            self._write_batch(batch)
+        for partition, together in partitions.items():
+            for batch in _batches(together):
+                self._write_batch(partition, batch)
 
-    def _write_batch(self, batch: Sequence[Upsert | Delete]) -> None:
-        try:
-            self._submit(batch)
-        except NotFound as error:
-            if error.code == _TABLE_MISSING or not any(isinstance(o, Delete) for o in batch):
-                raise
-            # One row to delete is gone already, which fails the whole transaction: one by one then.
-            self._write_one_by_one(batch)
+    def _write_batch(self, partition: str, batch: Sequence[Upsert | Delete]) -> None:
+        """Again where a row changed since it was read, or where the answer was lost: these writes may repeat."""
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(Stale, Conflict, OutcomeUnknown):
+                self._write_once(partition, batch)
+                return
+        self._write_once(partition, batch)
 
-    def _submit(self, batch: Sequence[Upsert | Delete]) -> None:
-        """Once more where the answer was lost, which the SDK does not do for a POST: these writes may repeat."""
-        with suppress(OutcomeUnknown):
-            self._submit_once(batch)
+    def _write_once(self, partition: str, batch: Sequence[Upsert | Delete]) -> None:
+        present = self._present(partition, [operation.key[1] for operation in batch])
+        guarded = (_guarded(operation, present.get(operation.key[1])) for operation in batch)
+        steps = [step for step in guarded if step]
+        if not steps:
             return
-        self._submit_once(batch)
+        try:
+            with translated(f"writing the table {self.name}"):
+                self._client.submit_transaction(steps)
+        except NotFound as error:
+            if error.code == _TABLE_MISSING:
+                raise
+            raise Stale(str(error), code=error.code) from error  # a row went since it was read
 
-    def _submit_once(self, batch: Sequence[Upsert | Delete]) -> None:
-        with translated(f"writing the table {self.name}"):
-            self._client.submit_transaction([_in_transaction(operation) for operation in batch])
+    def _present(self, partition: str, keys: Sequence[str]) -> dict[str, TableEntity]:
+        """Which of these rows are there, by key."""
+        if len(keys) <= _FEW:
+            found = [entity for key in keys if (entity := self.get(partition, key))]
+        else:
+            query = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
+            place = {"partition": partition, "first": min(keys), "last": max(keys)}
+            wanted = set(keys)
+            found = [self._checked(e) for e in self._query(query, place, _PAGE) if e["RowKey"] in wanted]
+        return {entity["RowKey"]: entity for entity in found}
 
-    def _write_one_by_one(self, batch: Sequence[Upsert | Delete]) -> None:
+    def append(self, entities: Iterable[Entity]) -> None:
+        """Insert rows whose keys nobody else can have: a row that is there already is our own lost answer's."""
+        partitions: dict[str, list[Entity]] = {}
+        for entity in entities:
+            partitions.setdefault(entity["PartitionKey"], []).append(entity)
+        for batch in (b for together in partitions.values() for b in _batches(together)):
+            with suppress(OutcomeUnknown):
+                self._append_once(batch)
+                continue
+            with suppress(Conflict):
+                self._append_once(batch)
+
+    def _append_once(self, batch: Sequence[Entity]) -> None:
+        self._check_table()
         with translated(f"writing the table {self.name}"):
-            for operation in batch:
-                match operation:
-                    case Upsert(entity):
-                        self._client.upsert_entity(entity, mode=UpdateMode.REPLACE)
-                    case Delete(partition, row):
-                        self._client.delete_entity(partition, row)
+            self._client.submit_transaction([("create", entity) for entity in batch])
 
     def insert(self, entity: Entity) -> None:
         """Insert a row. Raises Conflict where there is one."""
@@ -227,13 +288,19 @@ class Table:
         return Written(etag, plain(found.metadata["timestamp"]) if found and unchanged else None)
 
 
-def _batches(operations: Sequence[Upsert | Delete]) -> Iterator[Sequence[Upsert | Delete]]:
+def _batches(operations: Sequence[_Operation]) -> Iterator[Sequence[_Operation]]:
     return (operations[at : at + _BATCH] for at in range(0, len(operations), _BATCH))
 
 
-def _in_transaction(operation: Upsert | Delete) -> Any:
+def _guarded(operation: Upsert | Delete, present: TableEntity | None) -> Any:
+    """A step of a transaction that holds only while the row is as it was read; None where there is nothing to do."""
+    unchanged: dict[str, Any] = {}
+    if present is not None:
+        unchanged = {"etag": present.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
     match operation:
+        case Upsert(entity) if present is None:
+            return "create", entity
         case Upsert(entity):
-            return "upsert", entity, {"mode": UpdateMode.REPLACE}
+            return "update", entity, {"mode": UpdateMode.REPLACE, **unchanged}
         case Delete(partition, row):
-            return "delete", {"PartitionKey": partition, "RowKey": row}
+            return ("delete", {"PartitionKey": partition, "RowKey": row}, unchanged) if present else None

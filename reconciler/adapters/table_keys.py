@@ -72,6 +72,11 @@ class HistoryKeys:
 
     def next(self, at: datetime) -> str:
         """The key of a line of this time."""
-        micros = (at - _EPOCH) // timedelta(microseconds=1)
         line = 10**12 - 1 - next(self._lines)
-        return f"{_LAST_MICROSECOND - micros:018d}-{line:012d}-{self._process}"
+        return f"{history_key_at(at)}{line:012d}-{self._process}"
+
+
+def history_key_at(at: datetime) -> str:
+    """What the keys of all lines of this time begin with: every older line's key is greater than those."""
+    micros = (at - _EPOCH) // timedelta(microseconds=1)
+    return f"{_LAST_MICROSECOND - micros:018d}-"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.adapters import table_keys as keys
-from reconciler.adapters.table_rows import Entity, compact, entity_of, moment, words, yes
+from reconciler.adapters.table_rows import Entity, compact, entity_of, moment, whole, words, yes
 from reconciler.ports import ClusterState
 
 ROW = "state"
@@ -37,6 +37,8 @@ def from_state(state: ClusterState) -> dict[str, Any]:
         paused=state.paused,
         released=state.released,
         releasedUntil=state.released_until,
+        poisoned=state.poisoned,
+        poisonedAt=state.poisoned_at,
     )
     return {
         **entity,
@@ -57,6 +59,8 @@ def to_state(cluster: str, entity: Entity, version: str) -> ClusterState:
         paused=yes(entity, "paused"),
         released=words(entity, "released"),
         released_until=moment(entity, "releasedUntil"),
+        poisoned=whole(entity, "poisoned"),
+        poisoned_at=moment(entity, "poisonedAt"),
         sightings={key: at for key, at in times.items() if at is not None},
         last_run=_unpacked("lastRun", entity),
         version=version,

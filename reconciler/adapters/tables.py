@@ -4,7 +4,8 @@ Tables: ``ownership`` (a partition per cluster; reservations in partitions of th
 ``history``, ``leases`` and ``clusters``. The ledgers are caches: a row that somebody deleted or broke is
 read as absent and written anew by the next run, from the tags of the PLS and from the load balancer;
 what is lost is only memory of the past (counts, times), which delays and never deletes. Leases and cluster
-states are written under their ETag: who wrote second reads again.
+states are written under their ETag: who wrote second reads again. Each table has a marker with the version
+of its schema; a newer one refuses the table, a newer row whatever needs that row.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 
 from azure.data.tables import TableEntity
@@ -171,13 +173,32 @@ class TableLedger:
     # History
 
     def add_history(self, entries: Sequence[HistoryEntry]) -> None:
-        """Append; a later entry of one call counts as newer. Long texts are cut."""
+        """Append; a later entry of one call counts as newer. Long texts are cut.
+
+        Everybody's lines come first: pruning finds the cluster's own by them.
+        """
         lines = [(entry, self._history_keys.next(entry.at)) for entry in entries]
-        own = [(keys.cluster_key(entry.cluster), entry, row) for entry, row in lines if entry.cluster]
         everywhere = [(keys.ALL_CLUSTERS, entry, row) for entry, row in lines]
-        self._history.write(
-            Upsert(rows.from_history(partition, row, entry)) for partition, entry, row in own + everywhere
+        own = [(keys.cluster_key(entry.cluster), entry, row) for entry, row in lines if entry.cluster]
+        self._history.append(
+            rows.from_history(partition, row, entry) for partition, entry, row in everywhere + own
         )
+
+    def prune_history(self, before: datetime, most: int) -> int:
+        """Remove at most ``most`` lines older than ``before``; how many were found.
+
+        Whoever dies in between, or prunes at the same time, costs nothing: the cluster's own lines go before
+        those by which they are found, and a line that is gone is gone.
+        """
+        above = keys.history_key_at(before - timedelta(microseconds=1))
+        older = self._history.pages(keys.ALL_CLUSTERS, most, above)
+        found = list(islice(older, most))
+        own = {
+            (keys.cluster_key(cluster), e["RowKey"]) for e in found if (cluster := rows.words(e, "cluster"))
+        }
+        self._history.write(Delete(*place) for place in sorted(own))
+        self._history.write(Delete(keys.ALL_CLUSTERS, entity["RowKey"]) for entity in found)
+        return len(found)
 
     def history(self, cluster: str, limit: int) -> tuple[HistoryEntry, ...]:
         """The newest entries first; of all clusters where ``cluster`` is ""."""

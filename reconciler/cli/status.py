@@ -16,7 +16,7 @@ from reconciler.status import status, status_text
 def show_status(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
     """Print the status of the chosen clusters, and of those no longer configured where none is chosen."""
     by_name = {config.name: config for config in configs}
-    report = status(wiring.ledger(settings), by_name)
+    report = status(wiring.ledger(settings), by_name, now=wiring.SystemClock().now())
     if options.cluster:
         report["clusters"] = [c for c in report["clusters"] if c["name"] in by_name]
     print(json.dumps(report, indent=2) if options.output == "json" else status_text(report))

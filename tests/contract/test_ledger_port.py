@@ -385,3 +385,13 @@ def test_many_long_lines_are_kept(ledger: Ledger) -> None:
     found = ledger.history("prod", 1000)
     assert [int(entry.sentence.split()[0]) for entry in found] == list(range(249, -1, -1))
     assert all(entry.sentence.count("ß") > 1000 for entry in found)
+
+
+def test_history_is_pruned_to_what_is_younger(ledger: Ledger) -> None:
+    """A bounded number of lines at a time, and how many went; again and again it is the same."""
+    ages = [timedelta(days=day) for day in (1, 89, 90, 91, 400)]
+    ledger.add_history([line(str(age.days), NOW - age, cluster) for age in ages for cluster in ("prod", "")])
+    cutoff = NOW - timedelta(days=90)
+    assert [ledger.prune_history(cutoff, 3) for _ in range(3)] == [3, 1, 0]
+    assert [entry.sentence for entry in ledger.history("prod", 10)] == ["1", "89", "90"]
+    assert len(ledger.history("", 10)) == 6

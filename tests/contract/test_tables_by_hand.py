@@ -57,7 +57,7 @@ class Hands:
         """All but the table's marker."""
         return [row for row in self.table(name).list_entities() if row["PartitionKey"] != MARKER[0]]
 
-    def everything(self, name: str) -> list[tuple[str, Any]]:
+    def everything(self, name: str) -> list[tuple[Any, Any]]:
         """What stands in a table, byte for byte: ETag and properties."""
         return [(row.metadata["etag"], dict(row)) for row in self.table(name).list_entities()]
 

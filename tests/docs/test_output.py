@@ -77,9 +77,10 @@ def test_status_and_history() -> None:
     (write,) = a_plan().writes
     assert isinstance(write, PutPls)
     ledger.put_ownership([Ownership("prod", write.pls_id, write.frontend_id, ServiceRef("shop", "web"))])
-    report: dict[str, Any] = status(ledger, {"prod": builders.CONFIG})
+    report: dict[str, Any] = status(ledger, {"prod": builders.CONFIG}, now=builders.NOW)
     (cluster,) = report["clusters"]
     assert list(cluster) == told("cluster")
+    assert list(cluster["poison"]) == list(report["poison"]) == told("poison count")
     assert list(cluster["privateLinkServices"][0]) == told("Private Link Service")
     assert list(cluster["frontends"][0]) == told("frontend")
     entry = HistoryEntry("prod", builders.NOW, "write", "Create", "")
@@ -91,7 +92,7 @@ def test_last_run_leaves_out_what_stands_beside_it() -> None:
     ledger = MemoryLedger()
     report = report_of(a_run(), "1", wakeups.PERSON, builders.NOW)
     ledger.write_state(replace(ledger.state("prod"), last_run=report))
-    (cluster,) = status(ledger, {"prod": builders.CONFIG})["clusters"]
+    (cluster,) = status(ledger, {"prod": builders.CONFIG}, now=builders.NOW)["clusters"]
     assert set(report) - set(cluster["lastRun"]) == {"digest", "heldDigest", "held", "findings"}
 
 

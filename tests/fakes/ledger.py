@@ -117,6 +117,12 @@ class MemoryLedger:
         # Sorting is stable: of equal times the one added later stays first.
         return tuple(sorted(found, key=lambda entry: entry.at, reverse=True)[:limit])
 
+    def prune_history(self, before: datetime, most: int) -> int:
+        with self._lock:
+            old = [entry for entry in self._history if entry.at < before][:most]
+            self._history = [entry for entry in self._history if entry not in old]
+        return len(old)
+
     def _check(self, asked: str, present: str) -> None:
         if asked != present:
             raise Stale("somebody else wrote first")

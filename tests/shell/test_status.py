@@ -26,6 +26,7 @@ CLUSTER_KEYS = {
     "findings",
     "frontends",
     "privateLinkServices",
+    "poison",
 }
 PLS_KEYS = {
     "id",
@@ -45,7 +46,7 @@ PLS_KEYS = {
 
 def told(world: World) -> worlds.Json:
     """The status of the cluster prod; it must fit into JSON."""
-    report = status(world.ledger, world.configs)
+    report = status(world.ledger, world.configs, now=world.clock.now())
     json.dumps(report)
     found: worlds.Json = next(c for c in report["clusters"] if c["name"] == "prod")
     return found
@@ -153,7 +154,7 @@ def test_a_cluster_never_looked_at_is_shown() -> None:
 def test_the_table_is_for_people() -> None:
     """Aligned columns, a dash for what there is not, refusals below."""
     world = shared()
-    lines = status_text(status(world.ledger, world.configs)).splitlines()
+    lines = status_text(status(world.ledger, world.configs, now=world.clock.now())).splitlines()
     assert lines[0] == "prod (sync): last run 2026-06-01T12:00:10Z, 0.0 s, event"
     header, row = lines[1], lines[2]
     for title, value in (
@@ -170,14 +171,17 @@ def test_the_table_is_for_people() -> None:
 def test_the_table_tells_what_is_held_paused_and_new() -> None:
     """What a person must act on stands in the text as well."""
     world = worlds.make(*worlds.some(4), limits=Limits(brake_minimum=3))
-    assert status_text(status(world.ledger, world.configs)) == "prod (sync): never looked at"
+    assert (
+        status_text(status(world.ledger, world.configs, now=world.clock.now()))
+        == "prod (sync): never looked at"
+    )
     world.handle()
     world.drain(5)
     for each in worlds.some(4):
         world.remove(each)
     world.handle("manual")
     update_state(world.ledger, "prod", lambda s: replace(s, paused=True))
-    text = status_text(status(world.ledger, {}))
+    text = status_text(status(world.ledger, {}, now=world.clock.now()))
     assert text.startswith("prod (not configured, paused): last run")
     assert text.count(f"held ({told(world)['heldDigest']}): delete Private Link Service") == 4
     assert "! error Brake:" in text
@@ -186,7 +190,7 @@ def test_the_table_tells_what_is_held_paused_and_new() -> None:
 def test_one_cluster_can_be_asked_for() -> None:
     """Of hundreds."""
     world = worlds.make(clusters=("prod", "dev"))
-    report = status(world.ledger, world.configs, "dev")
+    report = status(world.ledger, world.configs, "dev", now=world.clock.now())
     assert [c["name"] for c in report["clusters"]] == ["dev"]
 
 
@@ -194,4 +198,6 @@ def test_status_on_threads_is_the_same() -> None:
     """In the same order, too."""
     world = worlds.make(WEB, clusters=("prod", *(f"c{i}" for i in range(9))))
     world.handle()
-    assert status(world.ledger, world.configs, "", worlds.POOL) == status(world.ledger, world.configs)
+    assert status(world.ledger, world.configs, "", worlds.POOL, now=world.clock.now()) == status(
+        world.ledger, world.configs, now=world.clock.now()
+    )

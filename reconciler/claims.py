@@ -127,6 +127,11 @@ def entries(value: str) -> tuple[str, ...]:
     return tuple(part for raw in value.split(" ") if (part := trim(raw)))
 
 
+def asks(service: Service, prefix: str) -> bool:
+    """Whether the Service asks for a Private Link Service: what its claim says, without reading the rest of it."""
+    return is_true(service.annotations.get(prefix + CREATE))
+
+
 def read_claim(service: Service, prefix: str, default_subnet: str) -> Claim:
     """The claim of one Service. Never raises: what cannot be read is a refusal inside the claim."""
     values = {
@@ -137,7 +142,7 @@ def read_claim(service: Service, prefix: str, default_subnet: str) -> Claim:
     wish = _wish(service, values, prefix, default_subnet)
     return Claim(
         service=service.ref,
-        asks=is_true(values.get(CREATE)),
+        asks=asks(service, prefix),
         has_settings=any(name in values for name in SETTINGS),
         ineligible=_ineligible(service),
         wish=wish,

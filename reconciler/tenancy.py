@@ -52,17 +52,46 @@ def by_frontend(
     A Service may stand on several load balancers at once, and IPv6 frontends have no tenants here:
     a Private Link Service cannot serve them.
     """
-    frontends = _eligible(load_balancers)
-    by_prefix = _index(frontends)
-    addresses = {arm_ids.key(ip.id): ip for ip in public_ips}
-    tenants: dict[str, list[Service]] = {arm_ids.key(f.id): [] for f in frontends}
+    places = _Places(_eligible(load_balancers), public_ips)
+    tenants: dict[str, list[Service]] = {key: [] for key in places.keys}
     for service in sorted(filter(lambda s: s.live, services), key=seniority):
-        standing = [
-            f for f in by_prefix.get(uid_prefix(service.uid), ()) if f.internal == is_internal(service)
-        ]
-        for frontend in standing or _by_address(service, frontends, addresses):
-            tenants[arm_ids.key(frontend.id)].append(service)
+        for place in places.of(service):
+            tenants[places.keys[place]].append(service)
     return {key: tuple(found) for key, found in tenants.items()}
+
+
+class _Places:
+    """Frontends by what places a Service on them. A place is a frontend's position in the list.
+
+    Each is looked up, not searched for: thousands of Services may share thousands of frontends.
+    """
+
+    def __init__(self, frontends: list[Frontend], public_ips: Iterable[PublicIp]) -> None:
+        self.keys = [arm_ids.key(frontend.id) for frontend in frontends]
+        self._frontends = frontends
+        self._by_prefix = _index((at, prefixes_on(f)) for at, f in enumerate(frontends))
+        self._by_private_ip = _index((at, (f.private_ip,)) for at, f in enumerate(frontends) if f.internal)
+        addresses = {arm_ids.key(ip.id): ip for ip in public_ips}
+        public = [(at, addresses.get(arm_ids.key(f.public_ip_id))) for at, f in enumerate(frontends)]
+        self._by_public_ip = _index((at, (ip.address,)) for at, ip in public if ip)
+        self._by_public_name = _index((at, (ip.name.lower(),)) for at, ip in public if ip)
+
+    def of(self, service: Service) -> Iterable[int]:
+        """The places of a Service: by its UID and kind, else by the addresses it names."""
+        internal = is_internal(service)
+        named = self._by_prefix.get(uid_prefix(service.uid), ())
+        return [at for at in named if self._frontends[at].internal == internal] or self._by_address(
+            service, internal
+        )
+
+    def _by_address(self, service: Service, internal: bool) -> Iterable[int]:
+        address = _wished_address(service)
+        if internal:
+            return self._by_private_ip.get(address, ()) if address else ()
+        name = trim(service.annotations.get(PIP_NAME, "")).lower()
+        by_address = self._by_public_ip.get(address, ()) if address else ()
+        by_name = self._by_public_name.get(name, ()) if name else ()
+        return sorted({*by_address, *by_name})
 
 
 def seniority(service: Service) -> tuple[str, str, str]:
@@ -72,12 +101,12 @@ def seniority(service: Service) -> tuple[str, str, str]:
 
 def needs_public_ips(services: Iterable[Service], load_balancers: Iterable[LoadBalancer]) -> bool:
     """Whether some live public Service can only be placed by the address of a public IP resource."""
-    by_prefix = _index(f for f in _eligible(load_balancers) if not f.internal)
+    standing = {prefix for f in _eligible(load_balancers) if not f.internal for prefix in prefixes_on(f)}
     return any(
         service.live
         and not is_internal(service)
         and (_wished_address(service) or service.annotations.get(PIP_NAME))
-        and uid_prefix(service.uid) not in by_prefix
+        and uid_prefix(service.uid) not in standing
         for service in services
     )
 
@@ -86,28 +115,13 @@ def _eligible(load_balancers: Iterable[LoadBalancer]) -> list[Frontend]:
     return [f for lb in load_balancers for f in lb.frontends if f.ip_version != "IPv6"]
 
 
-def _index(frontends: Iterable[Frontend]) -> dict[str, list[Frontend]]:
-    index: dict[str, list[Frontend]] = {}
-    for frontend in frontends:
-        for prefix in prefixes_on(frontend):
-            index.setdefault(prefix, []).append(frontend)
+def _index(entries: Iterable[tuple[int, Iterable[str]]]) -> dict[str, list[int]]:
+    index: dict[str, list[int]] = {}
+    for place, names in entries:
+        for name in names:
+            index.setdefault(name, []).append(place)
     return index
 
 
 def _wished_address(service: Service) -> str:
     return trim(service.annotations.get(LB_IPV4, "")) or trim(service.load_balancer_ip)
-
-
-def _by_address(
-    service: Service, frontends: list[Frontend], public_ips: Mapping[str, PublicIp]
-) -> list[Frontend]:
-    address = _wished_address(service)
-    if is_internal(service):
-        return [f for f in frontends if address and f.internal and f.private_ip == address]
-    name = trim(service.annotations.get(PIP_NAME, "")).lower()
-    return [
-        f
-        for f in frontends
-        if (ip := public_ips.get(arm_ids.key(f.public_ip_id)))
-        and ((address and ip.address == address) or (name and ip.name.lower() == name))
-    ]

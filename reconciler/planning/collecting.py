@@ -17,14 +17,10 @@ from reconciler.model import (
     Ownership,
     PrivateLinkService,
     Proof,
-    ServiceRef,
-    Unknown,
-    known,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
-from reconciler.planning.acquaintance import Acquaintance, owner_name
+from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
-from reconciler.tenancy import by_frontend
 
 
 def is_ours(observed: Observed, pls: PrivateLinkService, row: Ownership | None) -> bool:
@@ -40,26 +36,6 @@ def is_ours(observed: Observed, pls: PrivateLinkService, row: Ownership | None) 
         frontend.resource_group.lower() == config.load_balancer_resource_group.lower()
         and frontend.subscription.lower() == config.subscription.lower()
     )
-
-
-def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
-    """The Services to read by name before the plan: the known tenants of PLSs without live tenants."""
-    if isinstance(observed.services, Unknown) or isinstance(observed.load_balancers, Unknown):
-        return frozenset()
-    if isinstance(observed.private_link_services, Unknown):
-        return frozenset()
-    public_ips = known(observed.public_ips)
-    tenants = by_frontend(observed.services, observed.load_balancers, public_ips)
-    frontends = {arm_ids.key(f.id): f for lb in observed.load_balancers for f in lb.frontends}
-    rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
-    acquaintance = Acquaintance(observed)
-    needed: set[ServiceRef] = set()
-    for pls in observed.private_link_services:
-        key = arm_ids.key(pls.frontend_id)
-        if tenants.get(key) or not is_ours(observed, pls, rows.get(arm_ids.key(pls.id))):
-            continue
-        needed |= acquaintance.tenants(pls, frontends.get(key)) or frozenset()
-    return frozenset(needed)
 
 
 def proofs_of(draft: Draft, pls: PrivateLinkService, frontend: Frontend | None) -> tuple[Proof, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from reconciler import arm_ids
 from reconciler.model import Limits, Observed, Ownership, Proof, Sharing
@@ -36,7 +37,6 @@ class Draft:
     def __init__(self, observed: Observed, limits: Limits) -> None:
         self.observed = observed
         self.limits = limits
-        self.acquaintance = Acquaintance(observed)
         self.writes: list[Write] = []
         self.after: list[Write] = []
         self.deletes: list[Delete] = []
@@ -49,6 +49,11 @@ class Draft:
         self.moved: set[str] = set()
         self.wished: dict[str, str] = {}
         self.managed = 0
+
+    @cached_property
+    def acquaintance(self) -> Acquaintance:
+        """Who was a tenant of what; asked for only where somebody is gone."""
+        return Acquaintance(self.observed)
 
     def find(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from reconciler import arm_ids
-from reconciler.claims import Wish, read_claim
+from reconciler.claims import Wish, asks, read_claim
 from reconciler.model import (
     ClusterConfig,
     Frontend,
@@ -13,10 +13,12 @@ from reconciler.model import (
     Ownership,
     PrivateLinkService,
     Service,
+    ServiceRef,
     Unknown,
     known,
 )
 from reconciler.plan import SUBNET
+from reconciler.planning.acquaintance import Acquaintance
 from reconciler.planning.collecting import is_ours
 from reconciler.planning.verdicts import subnet_id
 from reconciler.planning.world import World
@@ -35,8 +37,9 @@ def wished_id(config: ClusterConfig, frontend: Frontend, wish: Wish) -> str:
 
 def wishes(config: ClusterConfig, services: tuple[Service, ...]) -> tuple[tuple[Service, Wish], ...]:
     """What the live Services that ask, and whose settings can be read, wish for."""
-    claims = [(s, read_claim(s, config.pls_prefix, config.default_subnet)) for s in services if s.live]
-    return tuple((s, c.wish) for s, c in claims if c.asks and isinstance(c.wish, Wish))
+    asking = (s for s in services if s.live and asks(s, config.pls_prefix))
+    claims = [(s, read_claim(s, config.pls_prefix, config.default_subnet)) for s in asking]
+    return tuple((s, c.wish) for s, c in claims if isinstance(c.wish, Wish))
 
 
 def subnets(config: ClusterConfig, services: tuple[Service, ...]) -> tuple[str, ...]:
@@ -61,10 +64,9 @@ def groups(
     return tuple(unique.values())[:MAX_GROUPS]
 
 
-def reservations(observed: Observed) -> tuple[str, ...]:
+def reservations(world: World) -> tuple[str, ...]:
     """The ids that tenants of frontends without a PLS wish for: who has reserved them must be known."""
-    world = World(observed)
-    config = observed.cluster
+    config = world.observed.cluster
     wished = {service.uid: wish for service, wish in wishes(config, world.services)}
     return tuple(
         sorted(
@@ -76,6 +78,19 @@ def reservations(observed: Observed) -> tuple[str, ...]:
             }
         )
     )
+
+
+def proofs(world: World) -> frozenset[ServiceRef]:
+    """The Services to read by name: the known tenants of our PLSs without live tenants."""
+    observed = world.observed
+    views = (observed.services, observed.load_balancers, observed.private_link_services)
+    if any(isinstance(view, Unknown) for view in views):
+        return frozenset()
+    frontends = {arm_ids.key(f.id): f for lb in world.load_balancers for f in lb.frontends}
+    deserted = [p for p in world.pls if not world.tenants.get(arm_ids.key(p.frontend_id)) and world.ours(p)]
+    acquaintance = Acquaintance(observed)
+    known_tenants = (acquaintance.tenants(p, frontends.get(arm_ids.key(p.frontend_id))) for p in deserted)
+    return frozenset(ref for refs in known_tenants for ref in refs or ())
 
 
 def unconfirmed(observed: Observed) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler import arm_ids
-from reconciler.claims import LB_INTERNAL_SUBNET, Wish, is_internal, read_claim, trim
+from reconciler.claims import LB_INTERNAL_SUBNET, Wish, asks, is_internal, read_claim, trim
 from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
@@ -34,10 +34,11 @@ def report_unseated(draft: Draft, world: World) -> None:
     """A Service that asks and stands on no frontend would never hear why it gets nothing."""
     config, public_unread = draft.observed.cluster, isinstance(draft.observed.public_ips, Unknown)
     seated = {tenant.uid for tenants in world.tenants.values() for tenant in tenants}
-    for service in sorted(filter(lambda s: s.live and s.uid not in seated, world.services), key=seniority):
-        claim = read_claim(service, config.pls_prefix, config.default_subnet)
-        if not claim.asks or (public_unread and not is_internal(service)):
+    unseated = [s for s in world.services if s.live and s.uid not in seated and asks(s, config.pls_prefix)]
+    for service in sorted(unseated, key=seniority):
+        if public_unread and not is_internal(service):
             continue
+        claim = read_claim(service, config.pls_prefix, config.default_subnet)
         if claim.ineligible:
             what = f"gets no Private Link Service: {claim.ineligible}"
             draft.find(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler import arm_ids
+from reconciler.claims import asks
 from reconciler.model import (
     Frontend,
     LoadBalancer,
@@ -48,9 +49,13 @@ class World:
         return self.incumbents.get(arm_ids.key(frontend.id))
 
     def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
-        """Those with tenants."""
-        free = [pair for key, pair in self.frontends.items() if key not in self.on_frontend]
-        return [pair for pair in free if self.on(pair[1])]
+        """Those with a tenant that asks for one."""
+        prefix = self.observed.cluster.pls_prefix
+        return [
+            pair
+            for key, pair in self.frontends.items()
+            if key not in self.on_frontend and any(asks(s, prefix) for s in self.tenants.get(key, ()))
+        ]
 
     def frontends_with_pls(self) -> list[tuple[LoadBalancer, Frontend, PrivateLinkService]]:
         found = [

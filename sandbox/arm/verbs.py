@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,14 +26,16 @@ def get(world: World, _call: Call, kind: Kind, target: ResourceId) -> Reply:
 def listing(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
     """A resource group's or the subscription's resources of a type."""
     found = world.store.of_type(kind.type, target.subscription, target.group)
-    return page(world, call, [kind.view(world, item) for item in found])
+    return page(world, call, found, lambda item: kind.view(world, item))
 
 
-def page(world: World, call: Call, items: list[Json]) -> Reply:
+def page(
+    world: World, call: Call, items: list[Json], view: Callable[[Json], Json] = lambda item: item
+) -> Reply:
     """`{"value": […], "nextLink"?}`: split when a page size is set."""
     size = world.options.page_size or max(len(items), 1)
     start = _start(call.query.get("$skipToken", "0"))
-    body: Json = {"value": items[start : start + size]}
+    body: Json = {"value": [view(item) for item in items[start : start + size]]}
     if start + size < len(items):
         query = urlencode({**call.query, "$skipToken": str(start + size)})
         body["nextLink"] = f"{call.base_url}{call.path}?{query}"

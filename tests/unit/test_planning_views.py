@@ -10,6 +10,7 @@ import pytest
 from reconciler.model import CLUSTER_TAG, Absent, Proof, Service, Sharing, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.planning import needed_proofs, needs
+from reconciler.planning.world import World
 from tests.builders import (
     CONFIG,
     EXTERNAL,
@@ -178,7 +179,7 @@ def test_reservations_are_looked_up_for_wishes_on_frontends_without_a_pls() -> N
     """Nothing is asked about frontends that are served."""
     named, sharer = service("named", settings={"name": "Mine"}), service("sharer")
     seen = observe(WEB, named, sharer, frontends=[ON, frontend(named, sharer)], links=[pls(ON, WEB)])
-    assert needs.reservations(seen) == (
+    assert needs.reservations(World(seen)) == (
         pls_id("mine").lower(),
         pls_id(f"pls-{frontend(named).name}").lower(),
     )

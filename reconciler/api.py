@@ -93,12 +93,14 @@ class Api:
         if wait:
             return self._run_now(self._one(params))
         configs = self._some(params)
-        paused = {s.cluster for s in self.worker.ledger.states() if s.paused} & {c.name for c in configs}
+        ledger, known = self.worker.ledger, {c.name for c in configs}
+        # All state rows at once are large; one cluster needs one.
+        states = ledger.states() if len(known) > 1 else map(ledger.state, known)
+        paused = {s.cluster for s in states if s.paused} & known
         if len(configs) == 1 and paused:
             raise _paused(configs[0].name)
         names = [c.name for c in configs if c.name not in paused]
-        for name in names:
-            self.worker.queue.send(WakeUp(name, wakeups.PERSON))
+        list(self.worker.engine.pool.map(lambda n: self.worker.queue.send(WakeUp(n, wakeups.PERSON)), names))
         return Reply(202, {"queued": names, "paused": sorted(paused)})
 
     def plan(self, params: Params) -> Reply:

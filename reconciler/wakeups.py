@@ -5,7 +5,9 @@ one release; the shell (:mod:`reconciler.worker`) reads and writes the lease row
 again when somebody else wrote first. The promises:
 
 - a wake-up is dropped only when a completed run began to observe after it (``covered``), or when a
-  message that leads to such a run is certain to come (``parked``, ``wanted``, a live holder);
+  message that leads to such a run is certain to come: the parked one while the cluster backs off, else
+  the guard. While a lease is held and a wish is noted in it, a guard for the end of that very lease is in
+  the queue, sent before the row was written: a holder may be dead, whatever the row says;
 - two holders never overlap: a lease is taken only when it is free or has run out;
 - contention raises nothing, so it poisons nothing.
 """
@@ -46,9 +48,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Nothing to do; ``why`` is for the log."""
+    """Nothing to do; ``why`` is for the log. ``messages``, as in all decisions, are sent first."""
 
     why: str
+    messages: tuple[WakeUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Busy:
     """Somebody holds the lease: leave a note in the row, and be done."""
 
     lease: Lease
+    messages: tuple[WakeUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Take:
     """Take the lease by writing this row, then run."""
 
     lease: Lease
+    messages: tuple[WakeUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,11 @@ class Park:
 
     lease: Lease
     due: datetime
+
+    @property
+    def messages(self) -> tuple[WakeUp, ...]:
+        """The message that comes then."""
+        return (WakeUp(self.lease.cluster, PARKED, self.due),)
 
 
 Decision = Drop | Busy | Take | Park
@@ -90,11 +100,8 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
     """What to do about a message, given the lease row as just read."""
     if covered(arrival.time, lease):
         return Drop("covered by a completed run")
-    if held(lease, now) and arrival.wake_up.reason == PROBE:
-        return Drop("a run is under way, and the next probe asks again")
     if held(lease, now):
-        wanted = max(lease.wanted, arrival.time) if lease.wanted else arrival.time
-        return Drop("noted already") if wanted == lease.wanted else Busy(replace(lease, wanted=wanted))
+        return _while_held(arrival, lease)
     if arrival.wake_up.reason == GUARD and not lease.holder:
         return Drop("the run it guarded has ended")
     until = None if arrival.wake_up.reason == PERSON else _quiet_until(arrival, lease, now)
@@ -102,8 +109,20 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
         if lease.parked and now < lease.parked <= until and not _is_parked(arrival, lease):
             return Drop("the cluster backs off or rests, and a parked message will come")
         return Park(replace(lease, parked=until), until)
-    parked = None if _is_parked(arrival, lease) else lease.parked
-    return Take(replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1, parked=parked))
+    row = replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1)
+    return Take(_without(arrival, row), _promise(lease, row))
+
+
+def _while_held(arrival: Arrival, lease: Lease) -> Decision:
+    if arrival.wake_up.reason == PROBE:
+        return Drop("a run is under way, and the next probe asks again")
+    if arrival.wake_up.reason == GUARD:
+        # Of this lease, and early by another clock; or of an earlier lease, and this one has its own.
+        early = lease.until is not None and arrival.time > lease.until
+        return Drop("a run is under way", (guard(lease),) if early else ())
+    row = replace(lease, wanted=max(lease.wanted or arrival.time, arrival.time))
+    noted = _without(arrival, row)
+    return Drop("noted already") if noted == lease else Busy(noted, _promise(lease, row))
 
 
 def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | None:
@@ -119,10 +138,25 @@ def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | No
     return rested if now < rested else None
 
 
+def _promise(found: Lease, row: Lease) -> tuple[WakeUp, ...]:
+    """The guard that the first wish noted in a lease needs, and each later lease with that wish in it.
+
+    The holder's own message does not do: it comes back half a minute after the run failed, finds the
+    lease still held, and leaves a wish, too.
+    """
+    promised = found.wanted is not None and found.until == row.until
+    return (guard(row),) if row.wanted and not promised else ()
+
+
 def _is_parked(arrival: Arrival, lease: Lease) -> bool:
     """Whether this is the message the row relies on, early by another worker's clock: no other will come."""
     due = arrival.wake_up.due
     return due is not None and lease.parked is not None and due >= lease.parked
+
+
+def _without(arrival: Arrival, lease: Lease) -> Lease:
+    """The row, relying on this message no more where it was the parked one."""
+    return replace(lease, parked=None) if _is_parked(arrival, lease) else lease
 
 
 def guard(lease: Lease) -> WakeUp:
@@ -149,7 +183,8 @@ def renew(taken: Lease, current: Lease, now: datetime, lasts: timedelta) -> Leas
 class Ended:
     """How a run ended. ``completed``: it observed everything, so that it covers earlier messages.
 
-    ``come_back`` is when to look again; ``back_off`` until when everybody but a person stays away.
+    ``come_back`` is when to look again; ``back_off`` until when everybody but a person stays away. Where
+    both are given, the look at the end of the back-off says anew when to come back.
     """
 
     completed: bool
@@ -184,7 +219,7 @@ def release(taken: Lease, current: Lease, ended: Ended, now: datetime) -> Releas
     messages: list[WakeUp] = []
     if current.wanted and not covered(current.wanted, row) and not ended.back_off:
         messages.append(WakeUp(row.cluster, WANTED))
-    due = max(filter(None, (ended.come_back, ended.back_off)), default=None)
+    due = ended.back_off or ended.come_back
     if due and not (row.parked and now < row.parked <= due):
         messages.append(WakeUp(row.cluster, PARKED, due))
         row = replace(row, parked=due)

@@ -61,28 +61,30 @@ class Worker:
         for _ in range(TRIES):
             now, found = self.engine.clock.now(), self.ledger.lease(config.name)
             decision = wakeups.arrive(arrival, found, now, holder, lasts)
+            if isinstance(decision, Take) and self._is_idle_probe(arrival, found, config, digest):
+                return Done(f"cluster {config.name}: no Service changed")
+            for message in decision.messages:
+                self.send(message, now)
+            if isinstance(decision, Drop):
+                return Done(f"cluster {config.name}: {decision.why}")
             try:
-                match decision:
-                    case Drop():
-                        return Done(f"cluster {config.name}: {decision.why}")
-                    case Busy():
-                        self.ledger.write_lease(decision.lease)
-                        return Done(f"cluster {config.name}: a run is under way; it looks again afterwards")
-                    case Park():
-                        self.send(WakeUp(config.name, wakeups.PARKED, decision.due), now)
-                        self.ledger.write_lease(decision.lease)
-                        return Done(
-                            f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC"
-                        )
-                    case Take():
-                        # A holder that died left work behind, and messages that trusted it to look again.
-                        died = bool(found.holder)
-                        if arrival.wake_up.reason == PROBE and not died and not self._changed(config, digest):
-                            return Done(f"cluster {config.name}: no Service changed")
-                        return self.ledger.write_lease(decision.lease)
+                written = self.ledger.write_lease(decision.lease)
             except Stale:
                 continue
+            match decision:
+                case Take():
+                    return written
+                case Busy():
+                    return Done(f"cluster {config.name}: a run is under way; it looks again afterwards")
+                case Park():
+                    return Done(
+                        f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC"
+                    )
         raise Stale(f"the lease of cluster {config.name} changed {TRIES} times while it was being taken")
+
+    def _is_idle_probe(self, arrival: Arrival, found: Lease, config: ClusterConfig, digest: str) -> bool:
+        """A holder that died left work behind, and messages that trusted it to look again."""
+        return arrival.wake_up.reason == PROBE and not found.holder and not self._changed(config, digest)
 
     def _changed(self, config: ClusterConfig, digest: str) -> bool:
         """Whether any LoadBalancer Service differs from the last look; a cluster that fails is looked at."""
@@ -92,11 +94,14 @@ class Worker:
             return True
 
     def renew(self, taken: Lease) -> Lease:
-        """A lease as long as a fresh one, for the writes. The old one where somebody else has taken over."""
-        lasts = timedelta(seconds=self.lease_seconds)
+        """A lease as long as a fresh one, for the writes. The old one, ended, where somebody else took over.
+
+        The guard for its end is sent first: should this process die, it wakes the cluster.
+        """
+        now, lasts = self.engine.clock.now(), timedelta(seconds=self.lease_seconds)
+        self.send(wakeups.guard(replace(taken, until=now + lasts)), now)
         for _ in range(TRIES):
-            now, current = self.engine.clock.now(), self.ledger.lease(taken.cluster)
-            renewed = wakeups.renew(taken, current, now, lasts)
+            renewed = wakeups.renew(taken, self.ledger.lease(taken.cluster), now, lasts)
             if renewed is None:
                 return replace(taken, until=now)
             try:
@@ -185,9 +190,8 @@ class Hold:
         return wakeups.may_write(self.lease, self.worker.engine.clock.now())
 
     def before_writes(self) -> None:
-        """Renew the lease, and park the message that wakes the cluster should this run die."""
+        """Renew the lease."""
         self.lease = self.worker.renew(self.lease)
-        self.worker.send(wakeups.guard(self.lease), self.worker.engine.clock.now())
 
 
 def _sentence(run: Run) -> str:

@@ -203,6 +203,21 @@ def test_a_killed_worker_is_replaced_when_its_lease_ends() -> None:
     assert world.ledger.lease("prod").holder == ""
 
 
+def test_a_message_that_finds_the_lease_of_its_own_failed_run_is_not_lost() -> None:
+    """Storage failed as the run ended: the message comes back in half a minute, long before the lease ends."""
+    world = settled_world()
+    sent = world.clock.now()
+    world.azure.meanwhile["list_load_balancers"] = lambda: world.azure.fail("lease", LEDGER_DOWN)
+    with pytest.raises(RetryLater):
+        world.worker.handle(WakeUp("prod", "event"), sent)
+    world.clock.forward(30)
+    world.change(WEB, name="pls-0", fqdns="late.example")
+    assert "under way" in world.worker.handle(WakeUp("prod", "event"), sent).sentence
+    world.drain(130)
+    assert world.pls("pls-0").fqdns == ("late.example",)
+    assert world.ledger.lease("prod").holder == ""
+
+
 def test_a_guard_whose_run_has_ended_does_nothing() -> None:
     """It is sent with each run that writes."""
     world = worlds.make(WEB)

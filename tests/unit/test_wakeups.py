@@ -93,6 +93,13 @@ def test_busy_notes_the_latest_wish_and_is_done() -> None:
     assert decision == Busy(replace(HELD, wanted=after(seconds=3)))
 
 
+def test_a_back_off_waits_for_no_message_that_comes_later_than_its_end() -> None:
+    """A look in an hour is no answer to an event of now."""
+    row = replace(FREE, not_before=after(seconds=40), parked=after(hours=1))
+    decision = on(message(), row)
+    assert decision == Park(replace(row, parked=after(seconds=40)), after(seconds=40))
+
+
 def test_busy_with_a_later_wish_noted_needs_no_write() -> None:
     """Contention on one row costs nothing more."""
     assert isinstance(on(message(1), replace(HELD, wanted=after(seconds=3)), 4), Drop)
@@ -109,7 +116,38 @@ def test_a_guard_is_dropped_where_its_run_has_ended_and_serves_where_it_died() -
     """That is all it is for."""
     assert isinstance(on(message(0, GUARD), FREE), Drop)
     assert isinstance(on(message(0, GUARD), DEAD), Take)
-    assert isinstance(on(message(0, GUARD), HELD), Busy)
+
+
+def test_a_guard_that_finds_a_run_under_way_leaves_no_wish() -> None:
+    """The lease has a guard of its own; early by another clock, it is sent once more."""
+    assert on(message(0, GUARD, due=after(seconds=95)), HELD, 96) == Drop("a run is under way")
+    early = on(message(0, GUARD, due=after(seconds=105)), HELD, 99)
+    assert (type(early), early.messages) == (Drop, (guard(HELD),))
+
+
+def test_who_leaves_the_first_wish_sends_a_guard() -> None:
+    """The holder may be dead, and its own message here already: nobody else would look."""
+    first = on(message(3), HELD, 4)
+    assert first == Busy(replace(HELD, wanted=after(seconds=3)), (guard(HELD),))
+    assert isinstance(first, Busy)
+    assert on(message(4), first.lease, 5).messages == ()
+
+
+def test_who_takes_over_a_wish_sends_a_guard_for_its_own_lease() -> None:
+    """The dead holder's guard has found the lease held by then, or will."""
+    taken = on(message(), replace(DEAD, wanted=after(seconds=-10)))
+    assert isinstance(taken, Take)
+    assert taken.messages == (guard(taken.lease),)
+    assert on(message(), DEAD).messages == ()
+
+
+def test_a_parked_message_that_finds_a_run_under_way_is_relied_upon_no_more() -> None:
+    """It came early by another clock and is used up: the run parks another."""
+    due = after(seconds=8)
+    row = replace(HELD, parked=due, wanted=due)
+    decision = on(message(-10, PARKED, due), row, 7)
+    assert decision == Busy(replace(row, parked=None))
+    assert isinstance(on(message(-10, "timer", after(seconds=7)), row, 7), Drop)
 
 
 def test_a_cluster_that_backs_off_parks_one_message() -> None:
@@ -246,6 +284,12 @@ def test_a_back_off_parks_one_message_and_swallows_what_was_wanted() -> None:
     done = ended(replace(HELD, wanted=after(seconds=10)), Ended(False, after(seconds=60), pause))
     assert done.messages == (WakeUp("prod", PARKED, pause),)
     assert (done.lease.not_before, done.lease.wanted) == (pause, None)
+
+
+def test_the_end_of_a_back_off_is_looked_at_whenever_else_to_come_back() -> None:
+    """What was wanted meanwhile would wait for hours, else."""
+    done = ended(replace(HELD, wanted=after(seconds=10)), Ended(True, after(hours=1), after(seconds=90)))
+    assert [m.due for m in done.messages] == [after(seconds=90)]
 
 
 def test_the_end_of_trouble_ends_the_back_off() -> None:

@@ -29,7 +29,7 @@ def understood(body: bytes | str) -> DeadLetter:
     """What a message of any of our queues is about."""
     try:
         wake_up = read_wake_up(body)
-        return DeadLetter(_words("wake-up", wake_up.reason or "without a reason"), wake_up.cluster)
+        return DeadLetter(_words("wake-up of cluster", wake_up.cluster, wake_up.reason), wake_up.cluster)
     except ValueError:
         pass
     try:

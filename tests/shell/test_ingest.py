@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from reconciler import arm_ids, ingest
-from reconciler.errors import RetryLater
+from reconciler.errors import Rejected, RetryLater
 from reconciler.messages import encode
 from reconciler.model import Reservation
 from reconciler.ports import WakeUp
+from reconciler.status import status, status_text
 from tests import builders
 from tests.builders import SUBSCRIPTION, network_id, pls_id, service
 from tests.shell import world as worlds
@@ -243,3 +244,42 @@ def test_poison_of_any_kind_is_recorded(world: World, body: bytes | str) -> None
     ingest.on_poison(world.worker, body, "lb-events-poison")
     (entry,) = world.ledger.history("", 10)
     assert len(entry.sentence) < 1000
+
+
+def test_poison_shows_in_status_for_its_cluster(world: World) -> None:
+    """A wake-up by the name it has, an event by what it is about; what names nobody beside the clusters."""
+    ingest.on_poison(world.worker, encode(WakeUp("prod", "event")), "reconcile-poison")
+    ingest.on_poison(world.worker, json.dumps(event(BALANCER)), "lb-events-poison")
+    for body in (b"\xff", b'{"cluster": "nobody"}'):
+        ingest.on_poison(world.worker, body, "reconcile-poison")
+    report = status(world.ledger, world.configs, now=world.clock.now())
+    told = {c["name"]: c["poison"]["count"] for c in report["clusters"]}
+    assert {name: count for name, count in told.items() if count} == {"prod": 2}
+    assert set(told) == set(world.configs)
+    assert report["poison"] == {"count": 2, "last": "2026-06-01T12:00:00Z"}
+    assert "2, the last at 2026-06-01T12:00:00Z" in status_text(report)
+    one = status(world.ledger, world.configs, "prod", now=world.clock.now())
+    assert (one["poison"]["count"], one["clusters"][0]["poison"]["count"]) == (2, 2)
+
+
+def test_poison_is_told_once_where_status_cannot_be_written(world: World) -> None:
+    """Raising would bring the message back, and the same line into the history five times."""
+    world.azure.fail("write_state", Rejected("schema 2 is newer"))
+    ingest.on_poison(world.worker, encode(WakeUp("prod", "event")), "reconcile-poison")
+    assert len(world.ledger.history("prod", 10)) == 1
+    assert world.ledger.state("prod").poisoned == 0
+
+
+def test_claims_of_an_event_are_told_nowhere(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """An event tells who caused it, with address and roles: not for logs, not for the history."""
+    caplog.set_level("DEBUG")
+    claims = {"claims": {"name": "a-person"}, "authorization": {"scope": "a-scope"}}
+    told = json.dumps({**event(BALANCER), "data": claims})
+    for body in (told, told[:-1], json.dumps({**event(BALANCER), "subject": None, "data": claims})):
+        ingest.on_events(world.worker, body)
+        ingest.on_poison(world.worker, body, "lb-events-poison")
+        if body != told:
+            ingest.on_wake_up(world.worker, body, builders.NOW)
+    everything = caplog.text + str(world.ledger.history("", 50))
+    assert "a-person" not in everything
+    assert "a-scope" not in everything

@@ -1,0 +1,196 @@
+"""The fault matrix: every outside call with every fault, played and judged.
+
+A cell sets the world to a story in which the call occurs, lets all such calls fail while the story's change is to
+be followed, takes the fault away, and compares with the same story told without it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.matrix_calls import Call
+from tests.chaos.matrix_stories import STORIES, Story
+from tests.chaos.matrix_world import Cell, Ground, Json
+
+CONVERGES = "converges"
+REPORTS = "reports, then converges"
+# How the product's own sentences begin when one of these systems fails.
+NAMES = {
+    "arm": re.compile(r"Azure (answered|could not|accepted|gives no token)|Azure, |identity service|Failed"),
+    "kubernetes": re.compile(r"Kubernetes API at"),
+    "tables": re.compile(r"\bthe table"),
+    "queues": re.compile(r"\bthe queue"),
+}
+# How many messages, and seconds, a world is given: while the fault lasts, and after it. What was told of is
+# given a few more, to see whether it converges in spite.
+DURING, DURING_SECONDS = 60, 15.0
+ONCE_TOLD, ONCE_TOLD_SECONDS = 10, 2.5
+AFTER, AFTER_SECONDS = 80, 40.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story as it goes without a fault: the world at its end, its calls, and what was written at ARM."""
+
+    goal: Json
+    calls: frozenset[Call]
+    writes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell of the matrix, and the story in which it is tried."""
+
+    call: Call
+    fault: Fault
+    story: Story
+
+    def __str__(self) -> str:
+        return f"{self.call.system} {self.call}, {self.fault.name} ({self.story.name})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a cell: one of the two words, or what was wrong."""
+
+    word: str = ""
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass
+class Matrix:
+    """All cells on one ground; stories are told once."""
+
+    ground: Ground
+    _told: dict[str, Told] = field(default_factory=dict)
+
+    def told(self, story: Story) -> Told:
+        """The story without a fault. Fails where it has no effect or no end."""
+        if story.name not in self._told:
+            with self.ground.cell() as cell:
+                self._told[story.name] = _tell(story, cell)
+        return self._told[story.name]
+
+    def places(self) -> list[Place]:
+        """Every call with every fault that can befall it, in the first story in which the call occurs."""
+        homes: dict[Call, Story] = {}
+        for story in STORIES:
+            for call in sorted(self.told(story).calls):
+                homes.setdefault(call, story)
+        return [
+            Place(call, fault, story)
+            for call, story in sorted(homes.items(), key=lambda home: home[0])
+            for fault in FAULTS
+            if fault.befalls(call)
+        ]
+
+    def play(self, place: Place) -> Verdict:
+        """Try one cell."""
+        told = self.told(place.story)
+        with self.ground.cell() as cell:
+            return _play(place, told, cell)
+
+
+def _tell(story: Story, cell: Cell) -> Told:
+    story.prepare(cell)
+    before, foreign = cell.snapshot(), cell.foreign()
+    cell.forget()
+    story.begin(cell)
+    story.stand(cell)
+    cell.settle()
+    assert cell.snapshot() != before, f"the story {story.name} changes nothing"
+    requests = cell.requests()
+    assert cell.empty_plan(), f"the story {story.name} does not end"
+    assert not cell.broken, cell.broken
+    assert cell.foreign() == foreign
+    return Told(cell.snapshot(), frozenset(r.call for r in requests), _writes(cell))
+
+
+def _writes(cell: Cell) -> frozenset[tuple[str, str]]:
+    """What the product wrote and deleted at ARM, by method and id."""
+    return frozenset(
+        (r.method, r.path.lower().replace(cell.name, ""))
+        for r in cell.requests()
+        if r.system == "arm" and r.call.writes
+    )
+
+
+def _play(place: Place, told: Told, cell: Cell) -> Verdict:
+    place.story.prepare(cell)
+    foreign = cell.foreign()
+    cell.forget()
+    place.story.begin(cell)
+    door = cell.doors[place.call.system]
+    door.fault(**place.fault.body(place.call))
+    place.story.stand(cell)
+    in_spite = _endure(place, told, cell)
+    met = _met(place, cell)
+    named = NAMES[place.call.system].search(cell.reports())
+    door.call("DELETE", "faults")
+    place.story.stand(cell)
+    in_the_end = cell.go(AFTER, AFTER_SECONDS, lambda: cell.snapshot() == told.goal and cell.empty_plan())
+    wrong = {
+        "the fault met no call": not met,
+        "nothing was told of it": not (in_spite or named),
+        f"it never came to the goal: {_difference(told.goal, cell.snapshot())}": not in_the_end,
+        f"unforeseen: {cell.broken!r}": bool(cell.broken),
+        f"written though nothing asked for it: {sorted(_writes(cell) - told.writes)}": _writes(cell)
+        > told.writes,
+        "what is not ours was touched": cell.foreign() != foreign,
+    }
+    return Verdict(CONVERGES if in_spite else REPORTS, tuple(what for what, is_so in wrong.items() if is_so))
+
+
+def _endure(place: Place, told: Told, cell: Cell) -> bool:
+    """Go on while the fault lasts: whether the goal was reached all the same."""
+    name, began = NAMES[place.call.system], time.monotonic()
+    count = 0
+
+    def enough() -> bool:
+        nonlocal count
+        count += 1
+        if cell.snapshot() == told.goal:
+            return _met(place, cell)
+        long = count >= ONCE_TOLD or time.monotonic() - began > ONCE_TOLD_SECONDS
+        return long and name.search(cell.reports()) is not None
+
+    cell.go(DURING, DURING_SECONDS, enough)
+    return cell.snapshot() == told.goal
+
+
+def _met(place: Place, cell: Cell) -> bool:
+    return any(request.call == place.call for request in cell.requests())
+
+
+def _difference(goal: Json, seen: Json) -> str:
+    return "; ".join(f"{part}: {seen[part]}, not {goal[part]}" for part in goal if seen[part] != goal[part])
+
+
+def table(words: Mapping[tuple[str, str], str]) -> str:
+    """Markdown: a row for each call, a column for each fault. ``words`` by (system and call, fault)."""
+    names = [fault.name for fault in FAULTS]
+    rows = sorted({row for row, _ in words})
+    lines = ["| call | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for row in rows:
+        lines.append(f"| {row} | " + " | ".join(_short(words.get((row, name))) for name in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _short(word: str | None) -> str:
+    return {None: "-", REPORTS: "reports"}.get(word, word or "**wrong**")
+
+
+def row(call: Call) -> str:
+    """How a call is called in the table."""
+    return f"{call.system}: `{call}`"
+
+
+def timed(matrix: Matrix, places: Iterable[Place]) -> Iterable[tuple[Place, Verdict, float]]:
+    """Play them one after another."""
+    for place in places:
+        began = time.monotonic()
+        yield place, matrix.play(place), time.monotonic() - began

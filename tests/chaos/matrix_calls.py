@@ -1,0 +1,87 @@
+"""What an outside call is: a system, a method, and a path without the names of one run.
+
+Calls are found in the servers' logs, never named; a template is also the pattern by which a fault finds its call.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+ANY = "{}"
+_ARM_NAMES = re.compile(
+    r"(?<=/subscriptions/)[^/]+|(?<=/resourceGroups/)[^/]+|(Microsoft\.Network/[A-Za-z]+/)[^/]+(/[A-Za-z]+/)?(?:[^/]+)?",
+    re.IGNORECASE,
+)
+_SERVICE = re.compile(r"(/namespaces/)[^/]+(/services/)[^/?]+")
+_KEY = re.compile(r"(PartitionKey|RowKey)='(reserved|(?:%7C|\|)schema|schema)?[^']*'")
+_TABLE = re.compile(r"(devstoreaccount1/(?:\$batch#)?)c\d+x\d+z")  # a cell's tables begin with its name
+_ACCOUNT = "/devstoreaccount1/"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A line of a server's log; status None or 0 where the connection dropped."""
+
+    system: str
+    method: str
+    path: str
+    status: int | None
+
+    @cached_property
+    def call(self) -> Call:
+        """The call that it is an instance of."""
+        return Call(self.system, self.method, template(self.system, self.path))
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """An outside call."""
+
+    system: str
+    method: str
+    path: str
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return self.method != "GET"
+
+    @property
+    def starts_operation(self) -> bool:
+        """Whether Azure goes on working on it after it answered."""
+        return self.system == "arm" and self.writes
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression by which a fault finds it."""
+        name = r"(?!reserved|%7C|\||schema)[^/?']*" if self.system == "tables" else "[^/?']*"
+        return "^" + name.join(map(re.escape, self.path.split(ANY))) + r"(\?.*)?$"
+
+    def __str__(self) -> str:
+        """As people know it: without what all paths of a system begin with."""
+        path = self.path.replace(f"{_ACCOUNT}{ANY}", "").replace(_ACCOUNT, "")
+        path = path.replace(f"$batch#{ANY}", "$batch of ").replace("Microsoft.Network/", "")
+        path = path.replace(f"/subscriptions/{ANY}", "…").replace("/resourceGroups/{}/providers", "/group")
+        return f"{self.method} {path}"
+
+
+def template(system: str, path: str) -> str:
+    """A path without query, and with ``{}`` for each name."""
+    path = path.partition("?")[0]
+    match system:
+        case "arm":
+            return _ARM_NAMES.sub(_arm, path)
+        case "kubernetes":
+            return _SERVICE.sub(rf"\1{ANY}\2{ANY}", path)
+        case "tables":
+            path = _TABLE.sub(rf"\1{ANY}", path)
+            return _KEY.sub(lambda m: f"{m[1]}='{m[2] or ''}{ANY}'", path)
+    return path
+
+
+def _arm(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return ANY
+    return f"{match[1]}{ANY}{match[2]}{ANY}" if match[2] else f"{match[1]}{ANY}"

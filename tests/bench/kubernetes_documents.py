@@ -1,6 +1,6 @@
 """A large cluster as JSON: Services with all that real ones carry, their load balancers, addresses, and PLSs.
 
-Of twenty Services, sixteen have an internal frontend of their own, two a public one, one names the address
+Of twenty Services, seventeen have an internal frontend of their own, one a public one, one names the address
 of a neighbour's internal frontend (``azure-load-balancer-ipv4``) and one a neighbour's public IP
 (``azure-pip-name``). Every tenth asks for a Private Link Service. A load balancer holds 500 frontends.
 """
@@ -42,11 +42,8 @@ CONFIG = ClusterConfig(
 PER_BALANCER = 500
 PORTS = (80, 443)
 _ANNOTATION = "service.beta.kubernetes.io/azure-"
-_SHARES_ADDRESS, _PUBLIC, _SHARES_PUBLIC = (
-    19,
-    (8, 9),
-    10,
-)  # of twenty; each sharer follows whom it shares with
+# Their places among twenty; each sharer follows the one whose frontend it shares.
+_PUBLIC, _SHARES_PUBLIC, _SHARES_ADDRESS = (9,), 10, 19
 
 
 @dataclass(frozen=True)
@@ -233,7 +230,7 @@ def _managed_fields(labels: Json, annotations: Json) -> list[Json]:
             "f:type": {},
         },
     }
-    status = {
+    status: Json = {
         "f:metadata": {"f:finalizers": {".": {}, 'v:"service.kubernetes.io/load-balancer-cleanup"': {}}},
         "f:status": {"f:loadBalancer": {"f:ingress": {}}},
     }

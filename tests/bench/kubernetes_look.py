@@ -12,25 +12,21 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
 import urllib3
 
-from reconciler.adapters.arm import API_VERSION, ArmAccess, ArmAzure
-from reconciler.adapters.credentials import credential
-from reconciler.adapters.kubernetes import KubernetesCluster
-from reconciler.gate import Gate
-from reconciler.model import ApiAccess, Limits
+from reconciler import settings, wiring
+from reconciler.adapters.arm import API_VERSION
+from reconciler.model import ClusterConfig
 from reconciler.reconcile import Engine, Run, dry_run
-from reconciler.wiring import SystemClock
-from tests.bench.kubernetes_documents import CONFIG, NETWORK, SUBSCRIPTION
+from tests.bench.kubernetes_documents import CONFIG, NETWORK
 from tests.bench.kubernetes_servers import Servers
+from tests.builders import SUBSCRIPTION
 from tests.fakes.ledger import MemoryLedger
 
-THREADS = 32
 PAGE = 500
 
 
@@ -91,38 +87,41 @@ def floor(servers: Servers) -> Callable[[], int]:
 
 def look(servers: Servers) -> Callable[[], int]:
     """Observe and plan, with a ledger in memory that knows every Private Link Service; the writes planned."""
-    engine = _engine(servers)
+    engine, config = _engine(servers)
     ledger = engine.ledger
     assert ledger
-    found = dry_run(engine, CONFIG)
+    found = dry_run(engine, config)
     ledger.put_ownership(replace(row, nat_ips=("10.250.0.4",)) for row in found.plan.ownership)
-    ledger.replace_sharing(CONFIG.name, (), found.plan.sharing)
+    ledger.replace_sharing(config.name, (), found.plan.sharing)
 
     def once() -> int:
-        run: Run = dry_run(engine, CONFIG)
+        run: Run = dry_run(engine, config)
         assert run.look.complete, run.look.failures
         return len(run.plan.writes)
 
     return once
 
 
-def _engine(servers: Servers) -> Engine:
+def _engine(servers: Servers) -> tuple[Engine, ClusterConfig]:
     os.environ["IDENTITY_ENDPOINT"] = servers.identity_endpoint
     os.environ["IDENTITY_HEADER"] = servers.identity_header
     token = Path(servers.ca).with_name("token")
     token.write_text(servers.token, encoding="utf-8")
-    access = ApiAccess(server=servers.cluster, ca_file=servers.ca, token_file=str(token))
-    cluster = KubernetesCluster(access)
-    azure = ArmAzure(ArmAccess(servers.arm, ca_file=servers.ca), credential(ca_file=servers.ca))
-    return Engine(
-        cluster_of=lambda config: cluster,
-        azure_of=lambda config: azure,
-        ledger=MemoryLedger(),
-        pool=ThreadPoolExecutor(THREADS),
-        gate=Gate(16, 4),
-        limits=Limits(),
-        clock=SystemClock(),
-    )
+    cluster = {
+        "name": CONFIG.name,
+        "clusterName": CONFIG.cluster_name,
+        "access": {"server": servers.cluster, "caFile": servers.ca, "tokenFile": str(token)},
+        "subscription": SUBSCRIPTION,
+        "location": CONFIG.location,
+        "loadBalancerResourceGroup": CONFIG.load_balancer_resource_group,
+        "vnet": {"resourceGroup": CONFIG.vnet_resource_group, "name": CONFIG.vnet_name},
+        "defaultSubnet": CONFIG.default_subnet,
+        "mode": CONFIG.mode,
+        "inTree": CONFIG.in_tree,
+    }
+    told = {"CLUSTERS": json.dumps([cluster]), "ARM_ENDPOINT": servers.arm, "ARM_CA_FILE": servers.ca}
+    read = settings.load(told)
+    return wiring.engine(read, MemoryLedger()), read.clusters[0]
 
 
 def _timed(call: Callable[[], int]) -> Round:

@@ -1,0 +1,84 @@
+"""A look at a very large cluster next to fetching and parsing the same bytes; how both grow."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.figures import Figure, Target
+from tests.bench.kubernetes_look import Answer, Round
+from tests.bench.kubernetes_servers import Servers, servers
+
+FEW, MANY, ROUNDS = 1_000, 10_000, 4
+LOOK = Target("10,000 LoadBalancer Services in one cluster: observe + plan", must=2.0)
+WORK = Target("The same, seconds of CPU of the worker", must=2.0)
+MEMORY = Target("Peak memory of a process that looks at 10,000 Services (aim 400 MB)")
+GROWTH = Target("Growth from 1,000 to 10,000 Services (exponent)", must=1.1)
+TARGETS = (LOOK, WORK, MEMORY, GROWTH)
+
+MIX = (
+    "2.8 KB per Service with managedFields; 9,000 frontends on 18 load balancers, 500 public IPs, 1,000 PLSs, "
+    "1,000 Services on a neighbour's frontend; ledger in memory; plan: nothing to write"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The look and its floor in one cluster, each in a process of its own; the best of some rounds."""
+
+    look: Answer
+    floor: Answer
+
+
+def measure() -> Iterator[Figure]:
+    """One figure for each target."""
+    few, many = _measured(FEW), _measured(MANY)
+    (look, look_cpu), (floor, floor_cpu) = _best(many.look), _best(many.floor)
+    size = many.floor.rounds[0].counted / 1e6
+    yield LOOK.figure(
+        f"{look:.2f} s", f"fetch and json.loads, {size:.0f} MB: {floor:.2f} s", look / floor, MIX
+    )
+    yield WORK.figure(
+        f"{look_cpu:.2f} s",
+        f"fetch and json.loads: {floor_cpu:.2f} s",
+        look_cpu / floor_cpu,
+        "what the API servers' own time does not blur",
+    )
+    yield MEMORY.figure(
+        f"{many.look.peak:.0f} MB",
+        f"fetch and json.loads, page by page: {many.floor.peak:.0f} MB",
+        many.look.peak / 400,
+        "the ratio is to 400 MB; the largest page, all 18 load balancers in one answer, has 45 MB",
+    )
+    few_cpu = _best(few.look)[1]
+    yield GROWTH.figure(
+        f"{math.log10(look_cpu / few_cpu):.2f}",
+        f"fetch and json.loads: {math.log10(floor_cpu / _best(few.floor)[1]):.2f}",
+        math.log10(look_cpu / few_cpu),
+        f"log10 of the worker's CPU seconds, {few_cpu:.3f} s and {look_cpu:.2f} s; best of {ROUNDS} each",
+    )
+
+
+def _best(answer: Answer) -> tuple[float, float]:
+    """The least seconds on the clock, and of CPU."""
+    return min(r.wall for r in answer.rounds), min(r.cpu for r in answer.rounds)
+
+
+def _measured(count: int) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, servers(count, Path(folder)) as running:
+        return Measured(_rounds("look", running), _rounds("floor", running))
+
+
+def _rounds(what: str, running: Servers) -> Answer:
+    command = [sys.executable, "-m", "tests.bench.kubernetes_look", what, json.dumps(running.__dict__)]
+    said = subprocess.run([*command, str(ROUNDS)], stdout=subprocess.PIPE, text=True, check=True).stdout
+    answer = json.loads(said)
+    rounds = [Round(**each) for each in answer["rounds"]]
+    assert what == "floor" or not any(r.counted for r in rounds), "nothing is to be written"
+    return Answer(rounds, answer["peak"])

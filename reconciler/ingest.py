@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from reconciler.dead_letters import understood, unreadable
+from reconciler.dead_letters import DeadLetter, understood, unreadable
+from reconciler.errors import OutsideError, SettingsError
 from reconciler.events import Event, clusters_woken, read_events
 from reconciler.messages import read_wake_up
 from reconciler.ports import WakeUp
@@ -98,7 +99,17 @@ def on_poison(worker: Worker, body: bytes | str, queue: str) -> None:
     """Record a message that failed for good, so that status and history show it, and log it as an error."""
     message = understood(body)
     log.error("poison message in %s, cluster %s: %s", queue, message.cluster or "unknown", message.words)
-    configured = worker.configs()
-    named = (message.cluster,) if message.cluster in configured else _about(worker, message.events)
-    for cluster in named or ("",):
+    for cluster in _concerned(worker, message) or ("",):
         worker.poison(cluster, f"{queue}: {message.words}")
+
+
+def _concerned(worker: Worker, message: DeadLetter) -> tuple[str, ...]:
+    """The configured clusters that a message is about, as far as that can still be told."""
+    try:
+        if message.cluster in worker.configs():
+            return (message.cluster,)
+        return _about(worker, message.events)
+    except (OutsideError, SettingsError) as error:
+        # Perhaps what has poisoned the message in the first place: it is recorded all the same.
+        log.warning("whom the poison message is about cannot be told: %s", error)
+        return ()

@@ -283,3 +283,11 @@ def test_claims_of_an_event_are_told_nowhere(world: World, caplog: pytest.LogCap
     everything = caplog.text + str(world.ledger.history("", 50))
     assert "a-person" not in everything
     assert "a-scope" not in everything
+
+
+def test_poison_is_recorded_though_its_cause_goes_on(world: World) -> None:
+    """What broke the event's function breaks the search for its clusters, too."""
+    world.azure.fail("reservations", Rejected("schema 2 is newer"))
+    ingest.on_poison(world.worker, json.dumps(event(pls_id("elsewhere"))), "lb-events-poison")
+    (entry,) = world.ledger.history("", 10)
+    assert "elsewhere" in entry.sentence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos.faults import FAULTS, Fault
@@ -170,27 +169,6 @@ def _difference(goal: Json, seen: Json) -> str:
     return "; ".join(f"{part}: {seen[part]}, not {goal[part]}" for part in goal if seen[part] != goal[part])
 
 
-def table(words: Mapping[tuple[str, str], str]) -> str:
-    """Markdown: a row for each call, a column for each fault. ``words`` by (system and call, fault)."""
-    names = [fault.name for fault in FAULTS]
-    rows = sorted({row for row, _ in words})
-    lines = ["| call | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for row in rows:
-        lines.append(f"| {row} | " + " | ".join(_short(words.get((row, name))) for name in names) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _short(word: str | None) -> str:
-    return {None: "-", REPORTS: "reports"}.get(word, word or "**wrong**")
-
-
 def row(call: Call) -> str:
     """How a call is called in the table."""
     return f"{call.system}: `{call}`"
-
-
-def timed(matrix: Matrix, places: Iterable[Place]) -> Iterable[tuple[Place, Verdict, float]]:
-    """Play them one after another."""
-    for place in places:
-        began = time.monotonic()
-        yield place, matrix.play(place), time.monotonic() - began

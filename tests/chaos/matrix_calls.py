@@ -17,7 +17,6 @@ _ARM_NAMES = re.compile(
 _SERVICE = re.compile(r"(/namespaces/)[^/]+(/services/)[^/?]+")
 _KEY = re.compile(r"(PartitionKey|RowKey)='(reserved|(?:%7C|\|)schema|schema)?[^']*'")
 _TABLE = re.compile(r"(devstoreaccount1/(?:\$batch#)?)c\d+x\d+z")  # a cell's tables begin with its name
-_ACCOUNT = "/devstoreaccount1/"
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,25 @@ class Call:
 
     def __str__(self) -> str:
         """As people know it: without what all paths of a system begin with."""
-        path = self.path.replace(f"{_ACCOUNT}{ANY}", "").replace(_ACCOUNT, "")
-        path = path.replace(f"$batch#{ANY}", "$batch of ").replace("Microsoft.Network/", "")
-        path = path.replace(f"/subscriptions/{ANY}", "…").replace("/resourceGroups/{}/providers", "/group")
+        path = self.path
+        for pattern, instead in _SHORTER:
+            path = pattern.sub(instead, path)
         return f"{self.method} {path}"
+
+
+_SHORTER = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r"^/devstoreaccount1/(\$batch)#\{\}(.*)", r"\1 of \2"),
+        (r"^/devstoreaccount1/(\{\})?", ""),
+        (r"\(PartitionKey='[^']*schema\{\}.*", " (schema)"),
+        (r"\(PartitionKey='reserved\{\}.*", " (a reservation)"),
+        (r"\(PartitionKey=.*", " (a row)"),
+        (r"\(\)$", " (query)"),
+        (r"^/subscriptions/\{\}/providers/Microsoft.Network/", "subscription/"),
+        (r"^/subscriptions/\{\}/resourceGroups/\{\}/providers/Microsoft.Network/", "group/"),
+    )
+)
 
 
 def template(system: str, path: str) -> str:

@@ -1,0 +1,69 @@
+"""What goes wrong with outside calls: faults in a row, and the errors that the adapters would make of them."""
+
+from __future__ import annotations
+
+from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
+from tests.simulation.steps import Fault, FaultKind
+
+WRITES = frozenset(
+    [
+        "put_private_link_service",
+        "put_subnet",
+        "delete_private_link_service",
+        "delete_connection",
+        "put_ownership",
+        "forget_ownership",
+        "replace_sharing",
+        "reserve",
+        "write_lease",
+        "write_state",
+        "add_history",
+        "send",
+    ]
+)
+
+
+class Faults:
+    """The faults still to come, each for a number of calls."""
+
+    def __init__(self) -> None:
+        self._left: list[tuple[Fault, int]] = []
+
+    def add(self, fault: Fault) -> None:
+        """From now on."""
+        self._left.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """Everything works again."""
+        self._left.clear()
+
+    def next(self, port: str, method: str) -> FaultKind | None:
+        """What goes wrong with this call."""
+        for index, (fault, left) in enumerate(self._left):
+            if fault.port == port and fault.method in ("*", method):
+                if left > 1:
+                    self._left[index] = (fault, left - 1)
+                else:
+                    del self._left[index]
+                return fault.kind
+        return None
+
+
+def error_of(kind: FaultKind, method: str) -> OutsideError:
+    """The adapters' error. Of a read, nothing is unknown: it is only not known yet."""
+    said = f"{method}: made to fail ({kind})"
+    match kind:
+        case "throttled":
+            return RetryLater(said, code="TooManyRequests", after=17, throttled=True)
+        case "busy":
+            return RetryLater(said, code="AnotherOperationInProgress")
+        case "down":
+            return RetryLater(said, code="ServiceUnavailable")
+        case "lost" | "cut":
+            return OutcomeUnknown(said) if method in WRITES else RetryLater(said)
+        case "denied":
+            return Denied(said, code="AuthorizationFailed")
+        case "rejected":
+            return Rejected(said, code="InvalidRequestFormat")
+        case "stale":
+            return Stale(said, code="PreconditionFailed")

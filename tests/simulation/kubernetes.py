@@ -1,0 +1,100 @@
+"""A small Kubernetes API in virtual time: Services with finalizers and versions, as JSON."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from tests.simulation.kernel import Kernel
+from tests.simulation.steps import Settings
+
+Json = dict[str, Any]
+NAMESPACE = "shop"
+PREFIX = "service.beta.kubernetes.io/azure-"
+FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
+
+
+def annotated(settings: Settings) -> dict[str, str]:
+    """The annotations that say these settings; spelt out here, so that they do not rest on the product's own."""
+    listed = {
+        "load-balancer-internal": "true" if settings.internal else None,
+        "disable-load-balancer-floating-ip": None if settings.internal or settings.floating else "true",
+        "load-balancer-ipv4": (settings.address or None) if settings.internal else None,
+        "pls-create": "true" if settings.asks else None,
+        "pls-name": settings.name,
+        "pls-resource-group": settings.group,
+        "pls-ip-configuration-subnet": settings.subnet,
+        "pls-ip-configuration-ip-address-count": None if settings.count is None else str(settings.count),
+        "pls-ip-configuration-ip-address": " ".join(settings.static) or None,
+        "pls-fqdns": " ".join(settings.fqdns) or None,
+        "pls-proxy-protocol": "true" if settings.proxy else None,
+        "pls-visibility": " ".join(settings.visibility) or None,
+        "pls-auto-approval": " ".join(settings.auto_approval) or None,
+    }
+    return {PREFIX + name: value for name, value in listed.items() if value is not None}
+
+
+class Api:
+    """The Services of one cluster by name. ``changed`` is called with the name after each change."""
+
+    def __init__(self, kernel: Kernel, cluster: str) -> None:
+        self.kernel, self.cluster = kernel, cluster
+        self.identity = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{cluster}/kubernetes"))
+        self.services: dict[str, Json] = {}
+        self.settings: dict[str, Settings] = {}
+        self.changed: Callable[[str], None] = lambda name: None
+        self.live_since: dict[str, float] = {}
+        self._versions, self._made = count(1), count(1)
+
+    def apply(self, name: str, settings: Settings, port: int) -> None:
+        """Make or change a Service. One that is being deleted stays as it is."""
+        before = self.services.get(name)
+        if before and before["metadata"].get("deletionTimestamp"):
+            return
+        metadata = before["metadata"] if before else self._metadata(name)
+        spec = {"type": settings.type, "ipFamilies": ["IPv4"], "ports": [{"protocol": "TCP", "port": port}]}
+        if not before or before["spec"]["type"] != settings.type or self.settings[name] != settings:
+            self.live_since[name] = self.kernel.now
+        self.settings[name] = settings
+        self._store(name, {"metadata": {**metadata, "annotations": annotated(settings)}, "spec": spec})
+
+    def delete(self, name: str, *, force: bool) -> None:
+        """Delete: at once, or once the finalizers are gone."""
+        service = self.services.get(name)
+        if service is None:
+            return
+        if force or not service["metadata"].get("finalizers"):
+            self._drop(name)
+        elif not service["metadata"].get("deletionTimestamp"):
+            self.patch(name, deletionTimestamp=self.kernel.time().isoformat())
+
+    def patch(self, name: str, **metadata: Any) -> None:
+        """Change metadata; a deleted Service goes with its last finalizer."""
+        service = self.services.get(name)
+        if service is None:
+            return
+        merged = {**service["metadata"], **metadata}
+        if merged.get("deletionTimestamp") and not merged.get("finalizers"):
+            self._drop(name)
+        else:
+            self._store(name, {**service, "metadata": merged})
+
+    def _metadata(self, name: str) -> Json:
+        uid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.cluster}/{name}/{next(self._made)}"))
+        return {
+            "namespace": NAMESPACE,
+            "name": name,
+            "uid": uid,
+            "creationTimestamp": self.kernel.time().isoformat(timespec="seconds"),
+        }
+
+    def _store(self, name: str, service: Json) -> None:
+        metadata = {**service["metadata"], "resourceVersion": str(next(self._versions))}
+        self.services[name] = {**service, "metadata": metadata}
+        self.kernel.at(self.kernel.now, lambda: self.changed(name))
+
+    def _drop(self, name: str) -> None:
+        del self.services[name]
+        self.kernel.at(self.kernel.now, lambda: self.changed(name))

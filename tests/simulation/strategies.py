@@ -1,0 +1,134 @@
+"""Strategies for steps: what people do every day, what they do seldom, and what goes wrong."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from tests.simulation import steps as s
+from tests.simulation.world import SERVICES, SHARED_GROUP
+
+CLUSTERS = st.sampled_from(("prod", "dev"))
+NAMES = st.sampled_from(SERVICES)
+PICKS = st.integers(0, 5)
+PROCESSES = st.integers(0, 1)
+CALLS = st.integers(1, 40)
+ADDRESS = "10.224.0.50"
+
+PLAIN = st.builds(
+    s.Settings,
+    fqdns=st.sampled_from([(), (), ("a",), ("a", "b")]),
+    count=st.sampled_from([None, None, None, 2]),
+    proxy=st.sampled_from([False, False, True]),
+    visibility=st.sampled_from([(), ("*",), ("sub-1", "sub-2")]),
+)
+ODD = st.builds(
+    s.Settings,
+    asks=st.sampled_from([True, True, True, False]),
+    internal=st.sampled_from([True, True, False]),
+    floating=st.booleans(),
+    address=st.sampled_from(["", ADDRESS, ADDRESS]),
+    name=st.sampled_from([None, None, "one", "two"]),
+    group=st.sampled_from([None, None, None, SHARED_GROUP]),
+    subnet=st.sampled_from([None, None, "pls-subnet", "missing"]),
+    count=st.sampled_from([None, None, 1, 3, 9]),
+    static=st.sampled_from([(), (), ("10.224.7.1",), ("10.224.7.1", "10.224.7.2")]),
+    fqdns=st.sampled_from([(), ("a",)]),
+    auto_approval=st.sampled_from([(), ("sub-1",)]),
+    type=st.sampled_from(["LoadBalancer"] * 9 + ["ClusterIP"]),
+)
+SHARERS = st.builds(s.Settings, address=st.just(ADDRESS), fqdns=st.sampled_from([(), (), ("a",)]))
+SETTINGS = st.one_of(PLAIN, SHARERS, ODD)
+
+APPLY = st.builds(s.ApplyService, CLUSTERS, NAMES, SETTINGS)
+DELETE = st.builds(s.DeleteService, CLUSTERS, NAMES, st.sampled_from([False, False, False, True]))
+WAIT = st.builds(s.Wait, st.sampled_from([5, 30, 120, 400, 1200]))
+BY_HAND = st.one_of(
+    st.builds(
+        s.EditPls,
+        CLUSTERS,
+        PICKS,
+        st.sampled_from(
+            [
+                "fqdns",
+                "proxy",
+                "visibility",
+                "nat-ips",
+                "owner-gone",
+                "owner-other",
+                "cluster-gone",
+                "foreign-tag",
+            ]
+        ),
+    ),
+    st.builds(s.DeletePls, CLUSTERS, PICKS),
+    st.builds(
+        s.Connect, CLUSTERS, PICKS, st.sampled_from(["Approved", "Approved", "Pending", "Disconnected"])
+    ),
+    st.builds(s.MakeForeign, CLUSTERS, PICKS, st.sampled_from(["theirs", "one", "two"])),
+    st.builds(s.EnablePolicy, CLUSTERS, st.sampled_from(["default", "pls-subnet"])),
+    st.builds(s.Resync, CLUSTERS),
+)
+EVENTS = st.builds(
+    s.Events, st.sampled_from(["lost", "doubled", "reordered"]), st.sampled_from([30, 300, 1800])
+)
+AZURE_WRITES = ["put_private_link_service", "put_subnet", "delete_private_link_service", "delete_connection"]
+AZURE_READS = [
+    "list_load_balancers",
+    "list_private_link_services",
+    "get_private_link_service",
+    "get_subnet",
+    "nat_addresses",
+]
+LEDGER = [
+    "put_ownership",
+    "forget_ownership",
+    "replace_sharing",
+    "reserve",
+    "write_lease",
+    "write_state",
+    "add_history",
+    "ownership",
+    "state",
+    "lease",
+    "reservations",
+    "*",
+]
+ANY_WAY = ["throttled", "busy", "down", "lost", "cut"]
+TIMES = st.sampled_from([1, 1, 2, 4, 9])
+FAULTS = st.one_of(
+    st.builds(
+        s.Fault,
+        st.just("azure"),
+        st.sampled_from(AZURE_WRITES),
+        st.sampled_from([*ANY_WAY, "denied", "rejected", "stale"]),
+        TIMES,
+    ),
+    st.builds(
+        s.Fault, st.just("azure"), st.sampled_from(AZURE_READS), st.sampled_from([*ANY_WAY, "denied"]), TIMES
+    ),
+    st.builds(
+        s.Fault,
+        st.just("cluster"),
+        st.sampled_from(["list_services", "identity", "get_service", "digest"]),
+        st.sampled_from(["down", "denied", "throttled"]),
+        TIMES,
+    ),
+    st.builds(
+        s.Fault, st.just("ledger"), st.sampled_from(LEDGER), st.sampled_from(["down", "lost", "cut"]), TIMES
+    ),
+    st.builds(s.Fault, st.just("queue"), st.just("send"), st.sampled_from(["down", "lost", "cut"]), TIMES),
+    st.builds(s.FailOperations, st.sampled_from([1, 2, 3])),
+)
+VIEWS = st.one_of(
+    st.builds(s.EmptyList, CLUSTERS, st.sampled_from([60, 600, 2000]), st.booleans()),
+    st.builds(s.Imposter, CLUSTERS, st.sampled_from([60, 600, 2000])),
+)
+PROCESS = st.one_of(
+    st.builds(s.Crash, PROCESSES, CALLS, st.booleans()),
+    st.builds(s.Crash, PROCESSES, CALLS, st.booleans()),
+    st.builds(s.Freeze, PROCESSES, CALLS, st.sampled_from([15, 130, 700])),
+    st.builds(s.Jump, PROCESSES, st.sampled_from([0, -3, 3, -90, 3600])),
+)
+STEPS: st.SearchStrategy[s.Step] = st.one_of(
+    APPLY, APPLY, APPLY, DELETE, WAIT, WAIT, BY_HAND, BY_HAND, EVENTS, FAULTS, FAULTS, VIEWS, PROCESS, PROCESS
+)

@@ -1,0 +1,218 @@
+"""The invariants that hold at every write, checked against the truth at that moment.
+
+What a run may still do on the strength of what it has read is given by its own last reads: between the
+last GET of a PLS and its PUT anybody may write, and ARM has no condition for a PLS that would prevent it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler import arm_ids
+from reconciler.errors import OutsideError
+from reconciler.ports import Lease
+from tests.fakes.ledger import MemoryLedger
+from tests.simulation.arm import FRONTENDS, POLICY, Subscription, connections_of, frontend_of, group_of
+from tests.simulation.kernel import Flow, Kernel
+from tests.simulation.kubernetes import PREFIX, Api
+from tests.simulation.stage import WriteFact
+
+Json = Mapping[str, Any]
+CLUSTER_TAG, OWNER_TAG = "k8s-azure-cluster-name", "k8s-azure-owner-service"
+GRACE = 900.0
+MOST_REPEATS = 30  # of the same content to the same PLS within an hour, whatever goes wrong meanwhile
+
+
+def tag(document: Json, name: str) -> str:
+    """A tag's value, "" where it is missing."""
+    return next((v for k, v in (document.get("tags") or {}).items() if k.lower() == name), "")
+
+
+def belongs(document: Json, group: str) -> bool:
+    """Whether a PLS is of the cluster with this load balancer group: by its tag and by its place."""
+    frontend = frontend_of(dict(document))
+    return tag(document, CLUSTER_TAG).strip().lower() == "kubernetes" and group_of(frontend) == group.lower()
+
+
+@dataclass
+class Sight:
+    """What one flow has read, and the lease it holds."""
+
+    began: float = 0.0
+    got: dict[str, Json | None] = field(default_factory=dict)
+    lease: Lease | None = None
+
+
+@dataclass
+class Truth:
+    """The outside as it really is: the groups by cluster's name, their APIs, Azure, the ledger."""
+
+    groups: dict[str, str]
+    apis: dict[str, Api]
+    arm: Subscription
+    ledger: MemoryLedger
+
+
+class Watch:
+    """Sees every write of the reconciler before it acts."""
+
+    def __init__(self, kernel: Kernel, truth: Truth) -> None:
+        self.kernel, self.truth = kernel, truth
+        self.writes: list[WriteFact] = []
+        self.clocks_wrong_until = 0.0
+        self._sights: dict[Flow, Sight] = {}
+        self._repeats: dict[tuple[str, int], Counter[str]] = {}
+
+    # -- what flows read
+
+    def _sight(self) -> Sight:
+        flow = self.kernel.current
+        if flow is None:
+            raise RuntimeError("only a flow looks")
+        if len(self._sights) > 500:
+            self._sights = {f: s for f, s in self._sights.items() if not f.done}
+        return self._sights.setdefault(flow, Sight())
+
+    def looks(self) -> None:
+        """A run begins to observe."""
+        self._sight().began = self.kernel.now
+
+    def got(self, pls_id: str, document: Json | None) -> None:
+        """A run read a PLS by its id."""
+        self._sight().got[arm_ids.key(pls_id)] = document
+
+    def leased(self, lease: Lease) -> None:
+        """A run wrote the lease row."""
+        if lease.holder:
+            self._sight().lease = lease
+
+    # -- before a write
+
+    def begins(self, cluster: str) -> None:
+        """The request of a write leaves: only who holds the lease of the cluster sends any."""
+        mine, now = self._sight().lease, self.truth.ledger.lease(cluster)
+        if mine is None or mine.cluster != cluster:
+            self.kernel.violation(f"a write for {cluster} by who never took its lease")
+        elif now.fence != mine.fence and self.kernel.now > self.clocks_wrong_until:
+            self.kernel.violation(
+                f"a write for {cluster} under fence {mine.fence}, the lease has {now.fence}"
+            )
+
+    def before_put(self, cluster: str, pls_id: str, body: Json) -> None:
+        """A PUT: of ours or of nothing, reserved and noted, with the content its owner wishes for."""
+        key, group = arm_ids.key(pls_id), self.truth.groups[cluster]
+        read = self._last_read(cluster, key)
+        if read is not None and not belongs(read, group):
+            self.kernel.violation(f"{cluster} wrote {pls_id}, which is not its own: {dict(read)}")
+        if not belongs(body, group):
+            self.kernel.violation(f"{cluster} made {pls_id} somebody else's: {dict(body)}")
+        rows = {arm_ids.key(r.pls_id): r for r in self.truth.ledger.ownership(cluster)}
+        if key not in rows:
+            self.kernel.violation(f"{cluster} wrote {pls_id} before the ledger knew")
+        held = self.truth.ledger.reservations([key]).get(key)
+        if read is None and (held is None or held.cluster != cluster):
+            self.kernel.violation(f"{cluster} made {pls_id} without a reservation: {held}")
+        moved = read is not None and frontend_of(dict(read)).lower() != frontend_of(dict(body)).lower()
+        if read is not None and moved:
+            others = [k for k in self._tenants(cluster, frontend_of(dict(read))) if k != tag(read, OWNER_TAG)]
+            if others:
+                self.kernel.violation(f"{cluster} moved {pls_id} away from {others}")
+        self._count(f"{cluster} {key}", body)
+
+    def _last_read(self, cluster: str, key: str) -> Json | None:
+        sight = self._sight()
+        if key not in sight.got:
+            self.kernel.violation(f"{cluster} wrote {key} without reading it first")
+        return sight.got.get(key)
+
+    def _count(self, what: str, body: Json) -> None:
+        hour = int(self.kernel.now // 3600)
+        counts = self._repeats.setdefault((what, hour), Counter())
+        content = repr([(k, body[k]) for k in sorted(body) if k not in ("etag",)])
+        counts[content] += 1
+        if counts[content] > MOST_REPEATS:
+            self.kernel.violation(f"hot loop: {what} was written {counts[content]} times in an hour")
+
+    def before_subnet(self, cluster: str, subnet_id: str, body: Json) -> None:
+        """A PUT of a subnet of the cluster's own network that changes nothing but the policy."""
+        now = self.truth.arm.find(subnet_id)
+        if group_of(subnet_id) != self.truth.groups[cluster].lower() or now is None:
+            self.kernel.violation(f"{cluster} wrote {subnet_id}, which is not its own")
+            return
+        kept = {k: v for k, v in now["properties"].items() if k not in (POLICY, "provisioningState")}
+        lost = [k for k, v in kept.items() if body["properties"].get(k) != v]
+        if lost:
+            self.kernel.violation(f"{cluster} changed {lost} of {subnet_id}")
+
+    def before_delete(self, cluster: str, pls_id: str) -> None:
+        """A delete, of a PLS or of a connection of it: ours, and on proof."""
+        key, arm = arm_ids.key(pls_id), self.truth.arm
+        read, sight = self._last_read(cluster, key), self._sight()
+        if read is None:
+            return
+        if not belongs(read, self.truth.groups[cluster]):
+            self.kernel.violation(f"{cluster} deleted {pls_id}, which is not its own: {dict(read)}")
+        frontend_id = frontend_of(dict(read))
+        living = [t for t, since in self._tenants(cluster, frontend_id).items() if since < sight.began]
+        if living:
+            self.kernel.violation(f"{cluster} deleted {pls_id}, which serves {living}")
+        if arm.frontend(frontend_id) is None:
+            self._frontend_gone(cluster, read, frontend_id)
+
+    def _frontend_gone(self, cluster: str, read: Json, frontend_id: str) -> None:
+        owner = tag(read, OWNER_TAG).partition("/")[2]
+        service = self.truth.apis[cluster].services.get(owner)
+        alive = service and not service["metadata"].get("deletionTimestamp")
+        if not alive or self.kernel.now < self.clocks_wrong_until:
+            return
+        gone = self.kernel.now - self.truth.arm.gone_since.get(frontend_id.lower(), 0.0)
+        approved = any(
+            c["properties"]["privateLinkServiceConnectionState"]["status"] == "Approved"
+            for c in connections_of(dict(read))
+        )
+        if service and service["spec"]["type"] == "LoadBalancer" and (gone < GRACE or approved):
+            self.kernel.violation(f"{cluster} deleted {read['id']} {gone:.0f} s after its frontend went")
+
+    def _tenants(self, cluster: str, frontend_id: str) -> dict[str, float]:
+        """The live Services with rules on a frontend, and since when they stand there as they do."""
+        balancer_id = frontend_id.split(f"/{FRONTENDS}/", 1)[0]
+        balancer, api = self.truth.arm.find(balancer_id), self.truth.apis[cluster]
+        found: dict[str, float] = {}
+        for rule in balancer["properties"]["loadBalancingRules"] if balancer else ():
+            if rule["properties"]["frontendIPConfiguration"]["id"].lower() != frontend_id.lower():
+                continue
+            here = self.truth.arm.rule_since.get(f"{balancer_id}/{rule['name']}".lower(), 0.0)
+            for name, service in sorted(api.services.items()):
+                if _stands(service, rule["name"], balancer_id):
+                    found[f"shop/{name}"] = max(here, api.live_since.get(name, 0.0))
+        return found
+
+    # -- after it
+
+    @contextmanager
+    def writing(self, by: str, method: str, target: str) -> Iterator[None]:
+        """Note the write, and whether ARM accepted it."""
+        try:
+            yield
+        except OutsideError:
+            self.wrote(by, method, target, accepted=False)
+            raise
+        self.wrote(by, method, target, accepted=True)
+
+    def wrote(self, by: str, method: str, target: str, *, accepted: bool) -> None:
+        """A write reached ARM."""
+        self.kernel.note(f"{by} {method} {target.rsplit('/', 1)[-1]} {'ok' if accepted else 'refused'}")
+        self.writes.append(WriteFact(self.kernel.now, by, method, target, accepted))
+
+
+def _stands(service: Json, rule_name: str, balancer_id: str) -> bool:
+    """Whether a live Service has this rule on the kind of load balancer that it asks for."""
+    metadata = service["metadata"]
+    form = ("a" + metadata["uid"].replace("-", ""))[:32]
+    live = service["spec"]["type"] == "LoadBalancer" and not metadata.get("deletionTimestamp")
+    asks_internal = metadata["annotations"].get(f"{PREFIX}load-balancer-internal") == "true"
+    return live and rule_name.startswith(form) and asks_internal == balancer_id.lower().endswith("-internal")

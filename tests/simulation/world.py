@@ -1,0 +1,269 @@
+"""The simulation: a stage on which the product's own code runs against a small world in virtual time."""
+
+from __future__ import annotations
+
+from reconciler.model import ClusterConfig, InTree
+from tests.fakes.ledger import MemoryLedger
+from tests.simulation import edits
+from tests.simulation.arm import FRONTENDS, Subscription, network
+from tests.simulation.ending import complaints
+from tests.simulation.faults import Faults
+from tests.simulation.kernel import Kernel
+from tests.simulation.kubernetes import Api
+from tests.simulation.platform import Outside, Platform
+from tests.simulation.ports import Trouble
+from tests.simulation.provider import Provider
+from tests.simulation.queues import SimQueue
+from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact
+from tests.simulation.steps import (
+    ApplyService,
+    Connect,
+    Crash,
+    DeletePls,
+    DeleteService,
+    EditPls,
+    EmptyList,
+    EnablePolicy,
+    Events,
+    FailOperations,
+    Fault,
+    Freeze,
+    Imposter,
+    Jump,
+    MakeForeign,
+    Resync,
+    Step,
+    Wait,
+)
+from tests.simulation.watch import Truth, Watch
+
+GROUPS = {"prod": "MC_prod", "dev": "MC_dev"}
+SHARED_GROUP = "shared"
+SERVICES = ("web", "api", "pay", "log", "bus")
+SUBNETS = ("default", "pls-subnet")
+# A back-off lasts an hour at most; a clock that was an hour ahead may have written times of its own.
+LONGEST_REST, CALM = 4500.0, 900.0
+MOST_RUNS_IN_CALM = 8
+
+
+def configured(name: str, in_tree: InTree) -> ClusterConfig:
+    """The two clusters are both called kubernetes, and differ in their resource group alone, as on AKS."""
+    group = GROUPS[name]
+    return ClusterConfig(
+        name=name,
+        cluster_name="kubernetes",
+        subscription="00000000-0000-0000-0000-000000000001",
+        location="eastus",
+        load_balancer_resource_group=group,
+        pls_resource_group=group,
+        vnet_resource_group=group,
+        vnet_name="aks-vnet",
+        default_subnet="default",
+        mode="sync",
+        in_tree=in_tree,
+    )
+
+
+class Simulation:
+    """Implements ``Stage``. The same seed, steps and settings give the same history, call by call."""
+
+    def __init__(self, seed: int, prod: InTree = "absent", dev: InTree = "active") -> None:
+        self.kernel = kernel = Kernel(seed)
+        self.arm = Subscription(kernel)
+        self.apis = {name: Api(kernel, name) for name in GROUPS}
+        self.ledger = MemoryLedger(kernel.time)
+        truth = Truth(GROUPS, self.apis, self.arm, self.ledger)
+        self.watch, self.faults = Watch(kernel, truth), Faults()
+        self.troubles = {name: Trouble() for name in GROUPS}
+        self.configs = {"prod": configured("prod", prod), "dev": configured("dev", dev)}
+        self.steps = 0
+        self._ahead = 0.0
+        self._furnish()
+        self.providers = [
+            Provider(kernel, self.arm, api, GROUPS[name], self._in_tree, in_tree=self._active(name))
+            for name, api in self.apis.items()
+        ]
+        work, events = SimQueue(kernel, "reconcile"), SimQueue(kernel, "lb-events")
+        self.arm.events.deliver = events.add
+        self.platform = Platform(
+            Outside(kernel, truth, self.watch, self.faults, self.troubles, self.configs, work, events)
+        )
+        self._foreign = edits.Bystander(self.arm)
+
+    def _active(self, name: str) -> bool:
+        return self.configs[name].in_tree == "active"
+
+    def _furnish(self) -> None:
+        for group in GROUPS.values():
+            for name in SUBNETS:
+                subnet_id = f"{network(group)}/virtualNetworks/aks-vnet/subnets/{name}"
+                properties = {
+                    "addressPrefix": "10.224.0.0/16",
+                    "provisioningState": "Succeeded",
+                    "privateLinkServiceNetworkPolicies": "Enabled",
+                    "routeTable": {"id": f"{network(group)}/routeTables/main"},
+                }
+                self.arm.make({"id": subnet_id, "name": name, "properties": properties})
+
+    def _in_tree(self, method: str, target: str, accepted: bool) -> None:
+        if "/privatelinkservices/" in target.lower():
+            self.watch.wrote("in-tree", method, target, accepted=accepted)
+
+    # -- Stage
+
+    def play(self, step: Step) -> None:
+        """Do it, and let some seconds go by. Raises AssertionError once an invariant is broken."""
+        self.steps += 1
+        self.kernel.note(repr(step))
+        self._do(step)
+        seconds = step.seconds if isinstance(step, Wait) else self.kernel.random.choice((0.5, 3, 8, 40))
+        self.kernel.run(seconds)
+        self._foreign.check()
+
+    def _do(self, step: Step) -> None:  # noqa: C901 - one case for each kind of step
+        now = self.kernel.now
+        match step:
+            case ApplyService():
+                port = 80 + SERVICES.index(step.name)
+                self.apis[step.cluster].apply(step.name, step.settings, port)
+            case DeleteService():
+                self.apis[step.cluster].delete(step.name, force=step.force)
+            case EditPls() | DeletePls() | Connect():
+                edits.by_hand(self.arm, GROUPS[step.cluster], step)
+            case MakeForeign():
+                self._foreign.make(GROUPS[step.cluster], step)
+            case EnablePolicy():
+                edits.enable_policy(self.arm, GROUPS[step.cluster], step.subnet)
+            case Resync():
+                self._resync(step.cluster)
+            case Events():
+                self.arm.events.until[step.how] = now + step.seconds
+            case Fault():
+                self.faults.add(step)
+            case FailOperations():
+                self.arm.fail_next = step.times
+            case EmptyList():
+                trouble = self.troubles[step.cluster]
+                trouble.empty_until, trouble.half = now + step.seconds, step.half
+            case Imposter():
+                self.troubles[step.cluster].imposter_until = now + step.seconds
+            case Crash() | Freeze() | Jump():
+                self._hit(step)
+            case Wait():
+                pass
+
+    def _hit(self, step: Crash | Freeze | Jump) -> None:
+        process = self.platform.processes[step.process]
+        match step:
+            case _ if process is None:
+                return
+            case Crash():
+                process.crash_at(step.calls, step.acted)
+            case Freeze():
+                process.freeze_at(step.calls, step.seconds)
+                # What it sent before it stood still may arrive afterwards.
+                self.watch.clocks_wrong_until = max(
+                    self.watch.clocks_wrong_until, self.kernel.now + 900 + step.seconds
+                )
+            case Jump():
+                process.offset = float(step.seconds)
+                self._ahead = max(self._ahead, process.offset)
+                if abs(step.seconds) > 4:
+                    self.watch.clocks_wrong_until = float("inf")
+
+    def _resync(self, cluster: str) -> None:
+        self.platform.call(lambda process: _discard(process.http.resync({"cluster": cluster})))
+
+    def settle(self) -> None:
+        """All troubles end, then until everything is as it shall be and stays so, without a write."""
+        self.faults.clear()
+        self.arm.fail_next = 0
+        self.arm.events.until.clear()
+        for trouble in self.troubles.values():
+            trouble.empty_until = trouble.imposter_until = 0.0
+        self.platform.calm()
+        late = self.kernel.now + LONGEST_REST + self._ahead
+        while found := self._unsettled():
+            if self.kernel.now > late:
+                raise AssertionError("\n".join(found))
+            self._release()
+            self.kernel.run(300)
+        self._stay_calm()
+        self._foreign.check()
+
+    def _unsettled(self) -> list[str]:
+        self.kernel.run(300)
+        return complaints(self.facts())
+
+    def _stay_calm(self) -> None:
+        """No hot loop: nothing is written, and the runs are those of the timer."""
+        before, fences = len(self.watch.writes), self._fences()
+        self.kernel.run(CALM)
+        writes = self.watch.writes[before:]
+        runs = {n: f - fences[n] for n, f in self._fences().items()}
+        assert not writes, f"written in calm: {writes}"
+        assert all(r <= MOST_RUNS_IN_CALM for r in runs.values()), f"runs in calm: {runs}"
+        assert not (found := complaints(self.facts())), "\n".join(found)
+
+    def _fences(self) -> dict[str, int]:
+        return {name: self.ledger.lease(name).fence for name in GROUPS}
+
+    def _release(self) -> None:
+        """A person lets go what the brake holds back, and accepts the cluster that really is there."""
+        for name in GROUPS:
+            state = self.ledger.state(name)
+            if held := str(state.last_run.get("heldDigest") or ""):
+                self._ask({"cluster": name, "digest": held})
+            if state.offered and state.offered == self.apis[name].identity:
+                self._ask({"cluster": name, "identity": state.offered})
+
+    def _ask(self, parameters: dict[str, str]) -> None:
+        self.platform.call(lambda process: _discard(process.http.release(parameters)))
+
+    def facts(self) -> Facts:
+        """The truth, and the ledger."""
+        links = {p["id"].lower(): p for p in self.arm.links()}
+        return Facts(
+            links=links,
+            clusters={name: self._cluster(name) for name in GROUPS},
+            reservations=tuple(self.ledger.reservations(list(self.ledger._reservations)).values()),
+            writes=tuple(self.watch.writes),
+        )
+
+    def _cluster(self, name: str) -> ClusterFact:
+        return ClusterFact(
+            name=name,
+            group=GROUPS[name],
+            services=self._services(name),
+            frontends=self._frontends(GROUPS[name]),
+            ownership=self.ledger.ownership(name),
+            sharing=self.ledger.sharing(name),
+            findings=tuple(self.ledger.state(name).last_run.get("findings", ())),
+        )
+
+    def _services(self, name: str) -> tuple[ServiceFact, ...]:
+        api = self.apis[name]
+        return tuple(
+            ServiceFact(
+                n, s["metadata"]["uid"], api.settings[n], bool(s["metadata"].get("deletionTimestamp"))
+            )
+            for n, s in sorted(api.services.items())
+        )
+
+    def _frontends(self, group: str) -> tuple[FrontendFact, ...]:
+        found = []
+        for balancer in self.arm.of_kind("loadBalancers", network(group)):
+            rules = balancer["properties"]["loadBalancingRules"]
+            for item in balancer["properties"][FRONTENDS]:
+                on = [
+                    r["name"][:32]
+                    for r in rules
+                    if r["properties"]["frontendIPConfiguration"]["id"].lower() == item["id"].lower()
+                ]
+                internal = not item["properties"].get("publicIPAddress")
+                found.append(FrontendFact(item["id"], item["name"], internal, frozenset(on)))
+        return tuple(found)
+
+
+def _discard(answer: object) -> None:
+    """A function answers; nobody reads it."""

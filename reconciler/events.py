@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from azure.core.messaging import CloudEvent
-from azure.eventgrid import EventGridEvent
-
 from reconciler import arm_ids
 from reconciler.model import ClusterConfig
 
@@ -61,6 +58,10 @@ def read_event(item: Any) -> Event:
     ):
         # The SDK would make text of whatever stands there.
         raise ValueError("type and subject must be text")
+    # Imported with the first event: a cold start that serves a wake-up or a request does without.
+    from azure.core.messaging import CloudEvent
+    from azure.eventgrid import EventGridEvent
+
     try:
         if is_cloud:
             cloud: CloudEvent[Any] = CloudEvent.from_dict(fields)

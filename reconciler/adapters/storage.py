@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
@@ -22,8 +22,6 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 from azure.data.tables import TableServiceClient
-from azure.storage.blob import BlobClient, BlobServiceClient
-from azure.storage.blob import LinearRetry as BlobRetry
 from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 
@@ -39,6 +37,9 @@ from reconciler.errors import (
     Stale,
 )
 from reconciler.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, BlobServiceClient
 
 _TIMES: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
 _TABLE_RETRIES: dict[str, Any] = {
@@ -79,7 +80,10 @@ class StorageAccount:
 
     def blob(self, location: str) -> BlobClient:
         """A blob of this account by ``container/path``, or any blob by URL (with its own SAS, or ours to read)."""
-        options = {"retry_policy": BlobRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
+        # Imported here and below: few deployments use blobs, and a cold start would pay for the library.
+        from azure.storage.blob import BlobClient, LinearRetry
+
+        options = {"retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
         if "://" not in location:
             container, _, path = location.strip("/").partition("/")
             return self._blobs(options).get_blob_client(container, path)
@@ -89,6 +93,8 @@ class StorageAccount:
         return BlobClient.from_blob_url(location, credential=ours, **options)
 
     def _blobs(self, options: dict[str, Any]) -> BlobServiceClient:
+        from azure.storage.blob import BlobServiceClient
+
         if self._settings.connection_string:
             return BlobServiceClient.from_connection_string(self._settings.connection_string, **options)
         return BlobServiceClient(self._settings.blob_uri, credential=self._credential, **options)

@@ -1,8 +1,8 @@
 """Apply: carry out exactly the writes of a plan, intents before them and outcomes after them.
 
 A PUT that is accepted is not done: nothing waits for it here, a later look sees what became of it.
-Right before each write of a PLS it is read once more: writes queue for minutes, and what somebody made
-or changed meanwhile is neither replaced nor deleted.
+Right before each write of a PLS there is a last look at it (:mod:`reconciler.recheck`): writes queue for
+minutes, and what somebody made or changed meanwhile is neither replaced nor deleted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import assert_never
 
 from reconciler import arm_ids, bookkeeping
 from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
-from reconciler.errors import Conflict, NotFound, OutsideError, RetryLater, Stale
+from reconciler.errors import Conflict, OutsideError, RetryLater
 from reconciler.gate import Gate
-from reconciler.model import Observed, Ownership, PrivateLinkService, Reservation, known
+from reconciler.model import Observed, Ownership, Reservation
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
 from reconciler.ports import Accepted, Azure, Clock, Ledger
+from reconciler.recheck import Recheck
 
 Progress = Callable[[Outcome], None]
 
@@ -93,7 +94,7 @@ class Writer:
             self.ledger.reserve(_reservation(row))
 
     def _write(self, plan: Plan, observed: Observed, progress: Progress) -> tuple[Outcome, ...]:
-        seen = {arm_ids.key(p.id): p for p in known(observed.private_link_services)}
+        recheck = Recheck(self.azure, self.clock, observed, plan.writes)
         owners = {arm_ids.key(r.pls_id): r for r in plan.ownership}
         account = observed.cluster.subscription
         stop: list[Outcome] = []
@@ -106,9 +107,11 @@ class Writer:
         ends = self.gate.run(
             plan.writes,
             network_keys,
-            lambda write: self._one(write, seen, owners, may_start),
+            lambda write: self._one(write, recheck, owners, may_start),
             self.pool,
             may_start,
+            bookkeeping.running(observed),
+            lambda outcome: outcome.result is Result.ACCEPTED,
         )
         for write, ended in ends:
             outcome = ended or Outcome(write, Result.LEFT)
@@ -120,18 +123,19 @@ class Writer:
             elif outcome.result is Result.BUSY:
                 busy |= network_keys(write)
                 self.gate.busy(network_keys(write))
-        self.gate.quiet({key for write in plan.writes for key in network_keys(write)} - busy)
+        written = (o.write for o in outcomes if o.result is Result.ACCEPTED)
+        self.gate.quiet({key for write in written for key in network_keys(write)} - busy)
         return tuple(outcomes)
 
     def _one(
         self,
         write: Write,
-        seen: dict[str, PrivateLinkService],
+        recheck: Recheck,
         owners: dict[str, Ownership],
         may_start: Callable[[], bool],
     ) -> Outcome:
         try:
-            if not self._is_needed(write, seen, owners):
+            if not self._is_needed(write, recheck, owners):
                 return Outcome(write, Result.ACCEPTED)
             # Once more: the read may have outlasted the lease, or a process that was frozen in it.
             if not may_start():
@@ -140,20 +144,18 @@ class Writer:
         except OutsideError as error:
             return outcome_of(write, error)
 
-    def _is_needed(
-        self, write: Write, seen: dict[str, PrivateLinkService], owners: dict[str, Ownership]
-    ) -> bool:
-        """Read once more; False where what is to be deleted is gone. Raises Stale where somebody was faster."""
+    def _is_needed(self, write: Write, recheck: Recheck, owners: dict[str, Ownership]) -> bool:
+        """The last look; False where what is to be deleted is gone. Raises Stale where somebody was faster."""
         match write:
             case PutPls():
                 if write.created:
                     self.ledger.reserve(_reservation(owners[arm_ids.key(write.pls_id)]))
-                self._require_as_planned(write, seen)
+                recheck.require(write)
                 return True
             case PutSubnet():
                 return True
             case DeletePls() | DeleteConnection():
-                return self._as_planned(seen[arm_ids.key(write.pls_id)])
+                return recheck.still_there(write.pls_id)
         assert_never(write)
 
     def _send(self, write: Write) -> Accepted:
@@ -169,57 +171,6 @@ class Writer:
             case _:
                 assert_never(write)
         return Accepted()
-
-    def _require_as_planned(self, write: PutPls, seen: dict[str, PrivateLinkService]) -> None:
-        """Raises Stale where somebody made the PLS since it was looked for, or changed what the PUT replaces."""
-        present = self._present(write.pls_id)
-        if write.created and present:
-            raise Stale(f"Private Link Service {write.pls_id} was made by somebody else meanwhile")
-        planned = None if write.created else seen[arm_ids.key(write.pls_id)]
-        if planned and (present is None or _replaced(present) != _replaced(planned)):
-            raise Stale(
-                f"Private Link Service {write.pls_id} changed since it was looked at; it is not written"
-            )
-
-    def _as_planned(self, planned: PrivateLinkService) -> bool:
-        """Whether it is still the same PLS; False where it is gone already.
-
-        Raises Stale where somebody changed it since: the next look decides anew.
-        """
-        present = self._present(planned.id)
-        if present and _identity(present) != _identity(planned):
-            raise Stale(
-                f"Private Link Service {planned.id} changed since it was looked at; nothing was deleted"
-            )
-        return present is not None
-
-    def _present(self, pls_id: str) -> PrivateLinkService | None:
-        try:
-            return self.azure.get_private_link_service(pls_id)
-        except NotFound:
-            return None
-
-
-def _identity(pls: PrivateLinkService) -> tuple[object, ...]:
-    """What makes a PLS the one that was planned. Connections may go meanwhile, but none may come."""
-    return (
-        pls.resource_guid,
-        arm_ids.key(pls.frontend_id),
-        tuple(sorted(pls.tags.items())),
-    )
-
-
-def _replaced(pls: PrivateLinkService) -> tuple[object, ...]:
-    """What a PUT would undo. Not the ETag: connections come and go, and change it too."""
-    return (
-        *_identity(pls),
-        pls.provisioning_state,
-        pls.nat_ips,
-        pls.fqdns,
-        pls.proxy_protocol,
-        pls.visibility,
-        pls.auto_approval,
-    )
 
 
 def _reservation(row: Ownership) -> Reservation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from enum import StrEnum
 
 from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
-from reconciler.model import Ownership
+from reconciler.model import IN_TRANSIT, Observed, Ownership, known
 from reconciler.plan import (
     DeleteConnection,
     DeletePls,
@@ -180,8 +181,8 @@ def _seconds_until_look(outcome: Outcome) -> float:
             return 1.0 if isinstance(outcome.write, PutSubnet) else 2.0
         case Result.UNKNOWN:
             return 5.0
-        case Result.LEFT:
-            return 1.0
+        case Result.LEFT:  # for the next lease, or for operations that are in the way
+            return 2.0
         case Result.BUSY:
             asked = outcome.error.after if isinstance(outcome.error, RetryLater) else None
             return max(2.0, asked or 0.0)
@@ -235,9 +236,22 @@ def network_keys(write: Write) -> frozenset[str]:
     """What ARM serialises a write below: its load balancer and its virtual networks."""
     match write:
         case PutSubnet():
-            return frozenset({arm_ids.key(arm_ids.load_balancer_of(write.subnet_id))})
+            return _networks(write.subnet_id)
         case PutPls():
-            below = (write.frontend_id, *write.subnet_ids)
+            return _networks(write.frontend_id, *write.subnet_ids)
         case DeletePls() | DeleteConnection():
-            below = (write.frontend_id,)
-    return frozenset(arm_ids.key(arm_ids.load_balancer_of(i)) for i in below) - {""}
+            return _networks(write.frontend_id)
+
+
+def running(observed: Observed) -> Counter[str]:
+    """How many operations were seen under way below each load balancer and virtual network, whoever began them."""
+    return Counter(
+        key
+        for pls in known(observed.private_link_services)
+        if pls.provisioning_state in IN_TRANSIT
+        for key in _networks(pls.frontend_id, *(ip.subnet_id for ip in pls.nat_ips))
+    )
+
+
+def _networks(*children: str) -> frozenset[str]:
+    return frozenset(arm_ids.key(arm_ids.load_balancer_of(child)) for child in children) - {""}

@@ -1,8 +1,10 @@
 """How many writes go out at once: in total, per load balancer and per virtual network. Thread-safe.
 
 ARM serialises writes below one network and answers 409 or 429 to the others; a limit is halved then,
-down to one, and grows by one with each run without such an answer. Limits outlive a run: keep one gate
-per process.
+down to one, and grows by one with each run that wrote without such an answer. What ARM serialises are
+operations, which go on for long after their request was answered: below a network where it said so, those
+that run count as well, and what does not fit beside them is left for a later run. Limits outlive a run: keep
+one gate per process.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from datetime import datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+NONE_RUN: Mapping[str, int] = MappingProxyType({})
 
 
 class Gate:
@@ -52,7 +56,7 @@ class Gate:
                 self._limits[key] = max(1, self._limits.get(key, self.per_network) // 2)
 
     def quiet(self, keys: Iterable[str]) -> None:
-        """A run ended below these, and ARM was never busy."""
+        """A run wrote below these, and ARM was never busy."""
         with self._lock:
             for key in keys:
                 if key in self._limits:
@@ -67,22 +71,31 @@ class Gate:
         work: Callable[[T], R],
         pool: Executor,
         may_start: Callable[[], bool],
+        running: Mapping[str, int] = NONE_RUN,
+        runs_on: Callable[[R], bool] = lambda result: False,
     ) -> Iterator[tuple[T, R | None]]:
         """Do ``work`` for all items, as many at once as the limits allow, and yield each as it ends.
 
-        Items that ``may_start`` no longer lets begin are yielded with None; it is asked again on the thread
-        that does the work, since that may have had to wait for its turn. ``work`` must not raise.
+        ``running`` counts the operations that run already, by key; ``runs_on`` tells of a result that it began
+        another. Items that ``may_start`` no longer lets begin, or that operations are in the way of, are yielded
+        with None; ``may_start`` is asked again on the thread that does the work, since that may have had to wait
+        for its turn. ``work`` must not raise.
         """
-        waiting = _grouped(items, keys)
+        waiting, operations = _grouped(items, keys), Counter(running)
         flying: dict[Future[R | None], tuple[T, frozenset[str]]] = {}
         while waiting or flying:
             if waiting and not may_start():
                 break
-            for item, mine in self._next(waiting, flying):
+            for item, mine in self._next(waiting, flying, operations):
                 flying[pool.submit(lambda i: work(i) if may_start() else None, item)] = (item, mine)
+            if not flying:
+                break
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
-                yield flying.pop(future)[0], future.result()
+                (item, mine), result = flying.pop(future), future.result()
+                if result is not None and runs_on(result):
+                    operations.update(mine)
+                yield item, result
         for future in list(flying):
             yield flying.pop(future)[0], future.result()
         for queue in waiting.values():
@@ -93,15 +106,23 @@ class Gate:
         self,
         waiting: dict[frozenset[str], deque[T]],
         flying: Mapping[Future[R | None], tuple[T, frozenset[str]]],
+        operations: Mapping[str, int],
     ) -> Iterator[tuple[T, frozenset[str]]]:
         """Take what fits beside what flies. ``flying`` grows while the caller goes on."""
         counts = Counter(key for _, mine in flying.values() for key in mine)
         for mine, queue in list(waiting.items()):
-            while queue and len(flying) < self.total and all(counts[k] < self.limit(k) for k in mine):
+            while queue and len(flying) < self.total and all(self._fits(k, counts, operations) for k in mine):
                 counts.update(mine)
                 yield queue.popleft(), mine
             if not queue:
                 del waiting[mine]
+
+    def _fits(self, key: str, counts: Mapping[str, int], operations: Mapping[str, int]) -> bool:
+        with self._lock:
+            learned = self._limits.get(key)
+        if learned is None:
+            return counts.get(key, 0) < self.per_network
+        return counts.get(key, 0) + operations.get(key, 0) < learned
 
 
 def _grouped(items: Iterable[T], keys: Callable[[T], frozenset[str]]) -> dict[frozenset[str], deque[T]]:

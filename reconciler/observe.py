@@ -253,16 +253,26 @@ def _public_ips(
 
 def _evidence(observed: Observed, outside: Outside, reader: _Reader, identity: str) -> Observed:
     """Who is proven gone, who has reserved the wished names, and addresses only interfaces tell."""
-    interfaces = dict(needs.interfaces(observed))
-    addresses = reader.each(interfaces, lambda pls_id: outside.azure.nat_addresses(interfaces[pls_id]))
     world = World(observed)
     wished = needs.reservations(world)
     return replace(
         observed,
         proofs=_proofs(needs.proofs(world), outside.cluster, reader, identity),
         reservations=outside.ledger.reservations(wished) if outside.ledger and wished else {},
-        nat_addresses={arm_ids.key(i): a for i, a in addresses.items() if isinstance(a, tuple)},
+        nat_addresses=_nat_addresses(needs.interfaces(observed), outside.azure, reader),
     )
+
+
+def _nat_addresses(
+    interfaces: Iterable[tuple[str, str]], azure: Azure, reader: _Reader
+) -> dict[str, tuple[str, ...]]:
+    """What the network interfaces say, by lower-case PLS id: a list per resource group, however many they are."""
+    wanted = {arm_ids.key(pls_id): arm_ids.key(interface) for pls_id, interface in interfaces}
+    parsed = (arm_ids.parse(interface) for interface in wanted.values())
+    places = sorted({(p.subscription, p.resource_group) for p in parsed if p})
+    views = reader.each(places, lambda place: azure.list_nat_addresses(*place))
+    found = {key: a for view in views.values() if isinstance(view, dict) for key, a in view.items()}
+    return {pls_id: found[nic] for pls_id, nic in wanted.items() if nic in found}
 
 
 def _proofs(

@@ -82,8 +82,8 @@ class Azure(Protocol):
     def list_public_ips(self, subscription: str, resource_group: str) -> tuple[PublicIp, ...]:
         """The public IP addresses of a resource group; empty where the group is not there."""
 
-    def nat_addresses(self, network_interface_id: str) -> tuple[str, ...]:
-        """The private addresses of a PLS's network interface. Raises NotFound where it is not there."""
+    def list_nat_addresses(self, subscription: str, resource_group: str) -> dict[str, tuple[str, ...]]:
+        """The private addresses of a resource group's network interfaces, by lower-case id; empty without the group."""
 
     def put_private_link_service(self, pls_id: str, body: Json) -> Accepted:
         """Create or replace; accepted is not done."""

@@ -87,9 +87,10 @@ class ArmAzure:
         path = _in_group(subscription, resource_group, "publicIPAddresses")
         return self._list_or_empty(path, reading.public_ip)
 
-    def nat_addresses(self, network_interface_id: str) -> tuple[str, ...]:
-        """The private addresses of a PLS's network interface. Raises NotFound where it is not there."""
-        return self._one(network_interface_id, _private_addresses)
+    def list_nat_addresses(self, subscription: str, resource_group: str) -> dict[str, tuple[str, ...]]:
+        """The private addresses of a resource group's network interfaces, by lower-case id; empty without the group."""
+        path = _in_group(subscription, resource_group, "networkInterfaces")
+        return dict(self._list_or_empty(path, _private_addresses))
 
     def put_private_link_service(self, pls_id: str, body: Json) -> Accepted:
         """Create or replace; accepted is not done."""
@@ -329,14 +330,15 @@ def _parsed(request: Request, content: bytes) -> Json:
     return document
 
 
-def _private_addresses(item: Json) -> tuple[str, ...] | None:
+def _private_addresses(item: Json) -> tuple[str, tuple[str, ...]] | None:
+    """A network interface's id in lower case, and its addresses."""
     properties = item.get("properties")
     found = properties.get("ipConfigurations") if isinstance(properties, Mapping) else None
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not _text(item.get("id")):
         return None
     configurations = (c.get("properties") for c in found if isinstance(c, Mapping))
     addresses = (_text(p.get("privateIPAddress")) for p in configurations if isinstance(p, Mapping))
-    return tuple(address for address in addresses if address)
+    return arm_ids.key(_text(item["id"])), tuple(address for address in addresses if address)
 
 
 def _text(value: Any) -> str:

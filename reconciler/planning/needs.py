@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from reconciler import arm_ids
 from reconciler.claims import Wish, asks, read_claim
 from reconciler.model import (
@@ -24,8 +22,6 @@ from reconciler.planning.verdicts import subnet_id
 from reconciler.planning.world import World
 
 MAX_GROUPS = 20
-# Addresses of dynamic NAT IPs cost a request each, once per change: a run reads no more than these.
-MAX_INTERFACES = 20
 
 
 def wished_id(config: ClusterConfig, frontend: Frontend, wish: Wish) -> str:
@@ -135,23 +131,14 @@ def _current_wishes(observed: Observed) -> frozenset[str]:
 
 
 def interfaces(observed: Observed) -> tuple[tuple[str, str], ...]:
-    """(PLS id, network interface id) of our PLSs whose dynamic addresses the ledger does not know yet.
-
-    Of many some, and others in each look: those that cannot be read must not keep the rest from their turn.
-    """
+    """(PLS id, network interface id) of our PLSs whose dynamic addresses the ledger does not know yet."""
     rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
-    missing = [
+    return tuple(
         (pls.id, pls.network_interfaces[0])
         for pls in known(observed.private_link_services)
         if _addresses_missing(pls, rows.get(arm_ids.key(pls.id)))
         and is_ours(observed, pls, rows.get(arm_ids.key(pls.id)))
-    ]
-    return tuple(sorted(missing, key=lambda pair: _lot(observed, pair[0]))[:MAX_INTERFACES])
-
-
-def _lot(observed: Observed, pls_id: str) -> bytes:
-    """An order that is another one in each look."""
-    return hashlib.sha256(f"{observed.now} {arm_ids.key(pls_id)}".encode("utf-8", "replace")).digest()
+    )
 
 
 def _addresses_missing(pls: PrivateLinkService, row: Ownership | None) -> bool:

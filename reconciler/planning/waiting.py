@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler import arm_ids
-from reconciler.model import LoadBalancer, PrivateLinkService, Subnet
+from reconciler.model import IN_TRANSIT, LoadBalancer, PrivateLinkService, Subnet
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
-
-IN_TRANSIT = ("Creating", "Updating", "Deleting")
 
 
 def in_transit(draft: Draft, pls: PrivateLinkService, service: str) -> bool:

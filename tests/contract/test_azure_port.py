@@ -100,9 +100,9 @@ def test_the_nat_addresses_are_those_of_the_network_interface(azure_world: World
     azure_world.azure.put_private_link_service(PLS, wish())
     azure_world.settle()
     [interface] = azure_world.azure.get_private_link_service(PLS).network_interfaces
-    assert azure_world.azure.nat_addresses(interface) == ("10.225.0.77",)
-    with pytest.raises(NotFound):
-        azure_world.azure.nat_addresses(f"{NETWORK}/networkInterfaces/none")
+    found = azure_world.azure.list_nat_addresses(SUBSCRIPTION, "mc_PROD")
+    assert found[interface.lower()] == ("10.225.0.77",)
+    assert azure_world.azure.list_nat_addresses(SUBSCRIPTION, "none") == {}
 
 
 def test_what_is_not_there_is_not_found_and_a_missing_group_is_told_apart(azure_world: World) -> None:

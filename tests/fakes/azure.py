@@ -89,11 +89,10 @@ class FakeAzure(Failures):
         self.called("list_public_ips", resource_group)
         return self._in_group(subscription, resource_group, "publicIPAddresses", reading.public_ip)
 
-    def nat_addresses(self, network_interface_id: str) -> tuple[str, ...]:
-        """The private addresses of a network interface."""
-        self.called("nat_addresses", network_interface_id)
-        configurations = self._found(network_interface_id)["properties"]["ipConfigurations"]
-        return tuple(c["properties"]["privateIPAddress"] for c in configurations)
+    def list_nat_addresses(self, subscription: str, resource_group: str) -> dict[str, tuple[str, ...]]:
+        """The private addresses of a group's network interfaces."""
+        self.called("list_nat_addresses", resource_group)
+        return dict(self._in_group(subscription, resource_group, "networkInterfaces", _addresses))
 
     def put_private_link_service(self, pls_id: str, body: Json) -> Accepted:
         """Store it with what ARM adds: guid, alias, etag, network interface, state."""
@@ -192,6 +191,13 @@ class FakeAzure(Failures):
 
 
 _pls = reading.private_link_service
+_KINDS = ("loadBalancers", "privateLinkServices", "publicIPAddresses", "networkInterfaces")
+
+
+def _addresses(interface: Json) -> tuple[str, tuple[str, ...]]:
+    configurations = interface["properties"]["ipConfigurations"]
+    found = tuple(c["properties"]["privateIPAddress"] for c in configurations)
+    return arm_ids.key(interface["id"]), found
 
 
 def _group(resource_id: str) -> str:
@@ -200,7 +206,7 @@ def _group(resource_id: str) -> str:
 
 def _kind(resource_id: str) -> str:
     parsed = arm_ids.parse(resource_id)
-    kinds = {k.lower(): k for k in ("loadBalancers", "privateLinkServices", "publicIPAddresses")}
+    kinds = {k.lower(): k for k in _KINDS}
     return kinds.get(parsed.kind.lower(), "") if parsed and not parsed.rest else ""
 
 

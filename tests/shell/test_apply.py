@@ -1,5 +1,6 @@
 """Apply: intents before writes, outcomes after them, and what stops a run from writing on."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -8,13 +9,13 @@ from threading import Barrier, Lock
 import pytest
 
 from reconciler import arm_ids
-from reconciler.bookkeeping import Result
+from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import CLUSTER_TAG, OWNER_TAG, Json, Ownership, Reservation
 from reconciler.plan import Reason
 from reconciler.ports import Accepted
-from reconciler.reconcile import Run, carry_out, dry_run
+from reconciler.reconcile import Run, carry_out, dry_run, reconcile
 from tests import builders
 from tests.builders import pls_id, service
 from tests.shell import world as worlds
@@ -349,6 +350,88 @@ def test_a_pls_that_changed_meanwhile_is_not_overwritten(place: str, value: worl
     assert results(run) == [Result.CHANGED]
     assert world.written() == []
     assert run.come_back is not None
+
+
+def test_many_writes_are_looked_up_in_one_list_and_not_read_one_by_one() -> None:
+    """A read before each PUT would double the calls of a cluster's first run."""
+    world = worlds.make(*worlds.some(40))
+    assert set(results(world.run())) == {Result.ACCEPTED}
+    assert world.calls.count("list_private_link_services") == 2
+    assert world.calls.count("get_private_link_service") == 0
+
+
+def test_the_list_that_many_writes_are_looked_up_in_grows_no_older_than_seconds() -> None:
+    """Writes queue for minutes: what somebody made since is seen before its turn comes."""
+    world = worlds.make(*worlds.some(20), gate=Gate(1, 1))
+    theirs = builders.pls_json("pls-19", f"{BALANCER}-theirs/frontendIPConfigurations/fe", None)
+
+    def written(outcome: Outcome) -> None:
+        world.clock.forward(1)
+        if len(world.written()) == 3:
+            world.azure.store(theirs)
+
+    run = reconcile(world.engine, world.config, lambda: True, progress=written)
+    assert Counter(results(run)) == {Result.ACCEPTED: 19, Result.CHANGED: 1}
+    assert world.azure.document(pls_id("pls-19")) == theirs
+    assert world.calls.count("list_private_link_services") == 1 + 4
+
+
+def test_of_many_updates_the_one_that_somebody_changed_meanwhile_is_not_overwritten() -> None:
+    """A list tells of changes as well as of new ones."""
+    services = worlds.some(12)
+    world = worlds.make(*services)
+    world.run()
+    for number, one in enumerate(services):
+        world.change(one, **{"name": f"pls-{number}", "fqdns": "a.example"})
+    planned = dry_run(world.engine, world.config)
+    document = world.azure.document(pls_id("pls-7"))
+    world.azure.store({**document, "tags": {**document["tags"], OWNER_TAG: "shop/other"}})
+    run = carry_out(world.engine, planned, lambda: True)
+    assert Counter(results(run)) == {Result.ACCEPTED: 11, Result.CHANGED: 1}
+    assert world.azure.document(pls_id("pls-7"))["tags"][OWNER_TAG] == "shop/other"
+
+
+def test_without_the_list_many_writes_are_read_one_by_one() -> None:
+    """The last look is worth more than its calls; only a quota stops it."""
+    world = worlds.make(*worlds.some(10))
+    planned = dry_run(world.engine, world.config)
+    world.azure.fail("list_private_link_services", RetryLater("garbage"))
+    assert set(results(carry_out(world.engine, planned, lambda: True))) == {Result.ACCEPTED}
+    assert world.calls.count("get_private_link_service") == 10
+
+
+def test_a_quota_that_is_used_up_stops_the_last_look_too() -> None:
+    """Instead of the list ten reads into the same quota would only make it worse."""
+    world = worlds.make(*worlds.some(10), gate=Gate(1, 1))
+    planned = dry_run(world.engine, world.config)
+    world.azure.fail("list_private_link_services", THROTTLED)
+    assert results(carry_out(world.engine, planned, lambda: True)) == [Result.BUSY, *[Result.LEFT] * 9]
+    assert world.calls.count("get_private_link_service") == 0
+
+
+def test_where_only_groups_may_be_listed_the_last_look_lists_the_group() -> None:
+    """The role that denies the subscription's list denies it here as well."""
+    world = worlds.make(*worlds.some(10))
+    world.azure.fail("list_private_link_services", Denied("groups only"))
+    assert set(results(world.run())) == {Result.ACCEPTED}
+    assert world.calls.count("list_private_link_services") == 1
+    assert world.calls.count("list_private_link_services_in") == 2
+
+
+def test_below_a_network_that_was_busy_operations_under_way_hold_the_rest_back() -> None:
+    """ARM serialises operations: a request beside one that runs is only another 429, and costs the PLS a back-off."""
+    gate = Gate(16, 4)
+    world = worlds.make(*worlds.some(6), slow=True, gate=gate)
+    gate.busy({BALANCER.lower()})
+    assert Counter(results(world.run())) == {Result.ACCEPTED: 2, Result.LEFT: 4}
+    gate.busy({BALANCER.lower()})
+    world.clock.forward(2)
+    still = world.run()
+    assert Counter(results(still)) == {Result.LEFT: 4}
+    assert still.come_back == builders.after(seconds=4)
+    world.azure.settle()
+    world.clock.forward(2)
+    assert Counter(results(world.run())) == {Result.ACCEPTED: 1, Result.LEFT: 3}
 
 
 def test_a_pls_that_went_meanwhile_is_not_updated() -> None:

@@ -233,7 +233,7 @@ def test_a_subnets_outcome_is_in_the_row_of_the_pls_that_waits_for_it() -> None:
     [
         (Outcome(PUT, Result.ACCEPTED), 2),
         (Outcome(SUBNET, Result.ACCEPTED), 1),
-        (Outcome(PUT, Result.LEFT), 1),
+        (Outcome(PUT, Result.LEFT), 2),
         (outcome_of(PUT, OutcomeUnknown("x")), 5),
         (outcome_of(PUT, RetryLater("x")), 2),
         (outcome_of(PUT, RetryLater("x", after=60)), 60),

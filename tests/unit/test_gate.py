@@ -102,6 +102,41 @@ def test_a_closed_fence_starts_nothing(pool: ThreadPoolExecutor) -> None:
     assert list(Gate(16, 4).run(["a1"], key, Meter().work, pool, lambda: False)) == [("a1", None)]
 
 
+def test_operations_are_in_the_way_only_below_a_network_that_said_so(pool: ThreadPoolExecutor) -> None:
+    """Requests end at once, what they begin goes on: where ARM serialises, the next is refused until it ends."""
+    gate, items = Gate(16, 4), [f"{n}{i}" for n in "ab" for i in range(6)]
+    gate.busy({"a"})
+
+    def done(running: dict[str, int]) -> list[str]:
+        ends = gate.run(items, key, Meter().work, pool, lambda: True, running, lambda result: True)
+        return [item for item, result in ends if result]
+
+    free = [f"b{i}" for i in range(6)]
+    assert sorted(done({"b": 9})) == ["a0", "a1", *free]
+    assert sorted(done({"a": 1})) == ["a0", *free]
+    assert sorted(done({"a": 2})) == free
+
+
+def test_a_busy_answer_stops_the_rest_below_the_network(pool: ThreadPoolExecutor) -> None:
+    """What began before it is in the way of all others: each further request would be one more refusal."""
+    gate, tried = Gate(16, 1), list[str]()
+
+    def first_only(item: str) -> str:
+        tried.append(item)
+        return "accepted" if item == "a0" else "busy"
+
+    left = []
+    ends = gate.run(
+        [f"a{i}" for i in range(6)], key, first_only, pool, lambda: True, {}, lambda r: r == "accepted"
+    )
+    for item, result in ends:
+        if result == "busy":
+            gate.busy(key(item))
+        left += [] if result else [item]
+    assert tried == ["a0", "a1"]
+    assert left == ["a2", "a3", "a4", "a5"]
+
+
 def test_items_without_a_network_count_in_total_only(pool: ThreadPoolExecutor) -> None:
     """Nothing to serialise them by."""
     meter = Meter()

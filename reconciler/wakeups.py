@@ -23,8 +23,9 @@ from reconciler.ports import Lease, WakeUp
 SLACK = timedelta(seconds=5)
 # No write starts in the last seconds of a lease: a request in flight ends within them.
 LAST_WRITES = timedelta(seconds=20)
-# Runs for events begin at least so far apart: a burst outlives the first run, and would get one run each.
-REST = timedelta(seconds=3)
+# Runs for events begin at least so far apart: a burst outlives the first run, and would get a run each. As
+# long as the doubt lasts: what one run leaves in doubt, the next one covers.
+REST = SLACK
 GUARD = "guard"
 PERSON = "manual"
 PROBE = "probe"

@@ -16,7 +16,6 @@ PREFIX = "service.beta.kubernetes.io/azure-"
 CLUSTER_TAG = "k8s-azure-cluster-name"
 OWNER_TAG = "k8s-azure-owner-service"
 NETWORK = "providers/Microsoft.Network"
-PATIENCE = 20.0
 
 
 class StepFailed(Exception):
@@ -24,7 +23,9 @@ class StepFailed(Exception):
 
 
 class DemoWorld:
-    """The sandbox through the eyes of its users."""
+    """The sandbox through the eyes of its users. `patience`: how many seconds they wait for anything."""
+
+    patience = 20.0
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -121,14 +122,14 @@ class DemoWorld:
 
     def wait(self, what: str, seen: Callable[[], T | None], instead: Callable[[], Any] | None = None) -> T:
         """What `seen` gives once it is true. Raises StepFailed with what there was instead."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while True:
             found = seen()
             if found:
                 return found
             if time.monotonic() > deadline:
                 last = json.dumps(instead() if instead else found, default=str)
-                raise StepFailed(f"waited {PATIENCE:.0f} s until: {what}; seen instead: {last[:1500]}")
+                raise StepFailed(f"waited {self.patience:.0f} s until: {what}; seen instead: {last[:1500]}")
             time.sleep(0.1)
 
     def expect(self, reply: Any, *statuses: int) -> Any:

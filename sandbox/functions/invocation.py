@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,11 @@ class Context(func.Context):
 
 @dataclass
 class Counts:
-    """How often a function ran, since the host started."""
+    """How often a function ran, since the host started, and how many of its calls run now."""
 
     succeeded: int = 0
     failed: int = 0
+    running: int = 0
 
 
 class Invoker:
@@ -120,13 +122,16 @@ class Invoker:
 
         A caller that is cancelled meanwhile (a trigger that ends) does not cancel the function: see `drain`.
         """
+        counts = self.counts[function.name]
         task = asyncio.create_task(self._invoke(function, argument, reason))
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        counts.running += 1
+        task.add_done_callback(partial(self._ended, counts))
         return await asyncio.shield(task)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _ended(self, counts: Counts, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
+        counts.running -= 1
         if not task.cancelled():
             task.exception()  # seen: it is in the log, even if nobody waits for it any more
 

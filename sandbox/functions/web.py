@@ -129,7 +129,7 @@ class Admin:
         return web.json_response({"state": "Running", "version": "4.0.0.0"})
 
     async def list(self, request: web.Request) -> web.Response:
-        """The functions: name, trigger, how often each succeeded and failed since the start."""
+        """The functions: name, trigger, how often each succeeded and failed since the start, how many run."""
         self._check(request)
         return web.json_response([self._told(function) for function in self._functions.values()])
 

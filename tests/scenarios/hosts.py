@@ -24,6 +24,9 @@ Json = dict[str, Any]
 
 EVENTS = "lb-events"
 WORK = "reconcile"
+NO_TIMERS = ("--no-timers",)
+# What a host that died had in work is seen by others after three seconds, instead of ten minutes.
+SHORT_LOCKS = (*NO_TIMERS, "--lock-seconds", "3")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class Host:
         return sum(int(each[outcome]) for each in known if each["name"] == function)
 
     @property
+    def busy(self) -> int:
+        """How many calls of functions run now."""
+        known = self.call("GET", "/admin/functions").body
+        return sum(int(each["running"]) for each in known)
+
+    @property
     def failed(self) -> dict[str, int]:
         """The functions that failed, and how often."""
         known = self.call("GET", "/admin/functions").body
@@ -57,16 +66,24 @@ class Host:
         """Send the process a signal."""
         self.running.process.send_signal(number)
 
+    def counts(self) -> Json:
+        """What became of all functions' calls."""
+        known = self.call("GET", "/admin/functions").body
+        return {each["name"]: (each["succeeded"], each["failed"]) for each in known}
+
 
 @contextmanager
 def host(
-    world: World, folder: Path, name: str = "host", timers: bool = True, **settings: str
+    world: World, folder: Path, name: str = "host", options: Sequence[str] = (), /, **settings: str
 ) -> Iterator[Host]:
-    """A host with the sandbox's settings, and these over them. Hosts of different names are different users."""
+    """A host with the sandbox's settings, and these over them. Hosts of different names are different users.
+
+    ``options`` are words for its command line.
+    """
     inherited = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     user = f"00000000-0000-4000-8000-{name.encode().hex():0>12.12}"
     environment = {**inherited, **world.sandbox.settings, "AZURE_CLIENT_ID": user, **settings}
-    keys, options = folder / f"{name}.keys.json", [] if timers else ["--no-timers"]
+    keys = folder / f"{name}.keys.json"
     with start_functions(ROOT, environment, keys, folder / f"{name}.log", options) as running:
         known = {"url": running.url, "keys": json.loads(keys.read_text())}
         yield Host(running, SandboxClient({**world.sandbox.endpoints, "functions": known}), user)
@@ -84,13 +101,57 @@ def lease(world: World, cluster: str) -> TableEntity:
 
 def let_time_pass(world: World, cluster: str) -> None:
     """Move the end of the lease into the past, as a minute of waiting would."""
-    row = lease(world, cluster)
-    row["until"] = datetime.now(UTC) - timedelta(seconds=1)
+    edit_lease(world, cluster, until=datetime.now(UTC) - timedelta(seconds=1))
+
+
+def edit_lease(world: World, cluster: str, **columns: datetime) -> None:
+    """Change columns of the lease row."""
     with world.tables() as service:
-        service.get_table_client("leases").update_entity(row, mode=UpdateMode.MERGE)
+        changed = lease(world, cluster) | columns
+        service.get_table_client("leases").update_entity(changed, mode=UpdateMode.MERGE)
+
+
+def parked(world: World, cluster: str) -> bool:
+    """Whether a message is to come by which the cluster looks again."""
+    due = lease(world, cluster).get("parked")
+    return bool(due and due > datetime.now(UTC))
+
+
+def settle(world: World, cluster: str, *users: Host) -> None:
+    """Wait until a cluster has nothing to do. Then let its rest pass, and forget guards and ARM's log."""
+    wait_until_served(world, cluster, *users)
+    edit_lease(world, cluster, covered=lease(world, cluster)["covered"] - timedelta(seconds=10))
+    empty(world, WORK)
+    world.forget_requests()
+
+
+def wait_until_served(world: World, cluster: str, *users: Host) -> None:
+    """Wait until these hosts have served all messages. What is left in the queue are guards of runs that ended."""
+
+    def served() -> bool:
+        return not any(user.busy for user in users) and idle() and not any(user.busy for user in users)
+
+    def idle() -> bool:
+        row = lease(world, cluster)
+        noted = row.get("holder") or row.get("wanted") or parked(world, cluster)
+        return not noted and not visible(world) and not world.waiting_messages(EVENTS)
+
+    seen: list[bool] = []
+
+    def still() -> bool:
+        """Twice in a row: a message may be on its way from the queue to its function."""
+        seen.append(served())
+        return seen[-2:] == [True, True]
+
+    world.wait(f"the messages of {cluster} are served", still, lambda: dict(lease(world, cluster)))
 
 
 # Queues
+
+
+def visible(world: World) -> bool:
+    """Whether a message waits to be received."""
+    return any(queue_client(world, queue).peek_messages() for queue in (EVENTS, WORK))
 
 
 def event(resource_id: str, number: int = 0) -> Json:
@@ -123,11 +184,6 @@ def empty(world: World, queue: str) -> None:
     """Take everything out of a queue, hidden messages too."""
     with queue_client(world, queue) as client:
         client.clear_messages()
-
-
-def drained(world: World) -> bool:
-    """Whether no message is left, hidden ones included."""
-    return not any(world.waiting_messages(queue) for queue in (EVENTS, WORK))
 
 
 def poisoned(world: World) -> list[str]:
@@ -173,6 +229,11 @@ def writes(world: World, cluster: str = "", method: str = "") -> list[Json]:
         and r["path"].lower().startswith(below)
         and any(kind in r["path"].lower() for kind in ("/privatelinkservices/", "/subnets/"))
     ]
+
+
+def balancer_events(world: World, cluster: str, number: int) -> list[Json]:
+    """So many events of a cluster's load balancer."""
+    return [event(load_balancer(world, cluster), i) for i in range(number)]
 
 
 def putting(world: World, pls_id: str) -> bool:

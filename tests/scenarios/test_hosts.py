@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from azure.data.tables import TableEntity, UpdateMode
 
-from sandbox.functions.process import RunningFunctions, start_functions
 from sandbox.up import SandboxOptions
-from sandbox.up_client import Reply, SandboxClient
+from tests.scenarios import hosts
 from tests.scenarios.conftest import Start
-from tests.scenarios.world import ROOT, World
-
-Json = dict[str, Any]
+from tests.scenarios.hosts import SHORT_LOCKS, host, lease, let_time_pass, putting
+from tests.scenarios.world import World
 
 
 @pytest.fixture(scope="module")
 def world(start: Start) -> World:
     """No functions: each test starts its own."""
     return start(SandboxOptions(clusters=("prod", "dev"), provisioning_seconds=0.3, functions=False))
-
-
-@dataclass(frozen=True)
-class Host:
-    """A functions host of our own."""
-
-    running: RunningFunctions
-    client: SandboxClient
-
-    def call(self, method: str, path: str, body: Json | None = None) -> Reply:
-        """One call with the master key."""
-        return self.client.function(method, path, body)
-
-
-@contextmanager
-def host(world: World, folder: Path, **settings: str) -> Iterator[Host]:
-    """A host with the sandbox's settings, and these over them."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment = {**inherited, **world.sandbox.settings, **settings}
-    keys = folder / "keys.json"
-    with start_functions(ROOT, environment, keys, folder / "log") as running:
-        known = {"url": running.url, "keys": json.loads(keys.read_text())}
-        yield Host(running, SandboxClient({**world.sandbox.endpoints, "functions": known}))
-
-
-def lease(world: World, cluster: str) -> TableEntity:
-    """The lease row of a cluster."""
-    with world.tables() as service:
-        rows = service.get_table_client("leases").list_entities()
-        return next(row for row in rows if row["PartitionKey"] == cluster)
-
-
-def let_time_pass(world: World, cluster: str) -> None:
-    """Move the end of the lease into the past, as a minute of waiting would."""
-    row = lease(world, cluster)
-    row["until"] = datetime.now(UTC) - timedelta(seconds=1)
-    with world.tables() as service:
-        service.get_table_client("leases").update_entity(row, mode=UpdateMode.MERGE)
 
 
 def test_a_run_that_was_killed_is_finished_by_another_host(world: World, tmp_path: Path) -> None:
@@ -90,21 +43,40 @@ def test_a_run_that_was_killed_is_finished_by_another_host(world: World, tmp_pat
         world.wait("the lease is free again", lambda: not lease(world, "prod").get("holder"))
 
 
-def putting(world: World, pls_id: str) -> bool:
-    """Whether a PUT of the PLS was sent since the log was cleared."""
-    return any(r["method"] == "PUT" and r["path"].lower() == pls_id.lower() for r in world.requests())
+@pytest.mark.parametrize("moment", ["with events in hand", "while it looks"])
+def test_events_outlive_the_host_that_had_them(world: World, tmp_path: Path, moment: str) -> None:
+    """No timer, no probe: what it had not done comes back to another host when the messages' locks end."""
+    name = moment.split()[-1]
+    fqdn = f"{name}.example"
+    with ExitStack() as stack, host(world, tmp_path, "first", SHORT_LOCKS) as first:
+        pls_id = world.make_ready("prod", name)
+        hosts.settle(world, "prod", first)
+        if moment == "while it looks":
+            stack.enter_context(world.arm_fault(path="/MC_prod/.*/loadBalancers$", method="GET", delay=2.0))
+        world.annotate("prod", name, {"pls-fqdns": fqdn})  # of which no event tells
+        hosts.send(world, hosts.balancer_events(world, "prod", 40))
+        if moment == "while it looks":
+            world.wait("a run is under way", lambda: hosts.runs(world, "prod", [first]))
+        first.signal(signal.SIGKILL)
+        first.running.process.wait()
+        assert world.pls(pls_id)["properties"]["fqdns"] != [fqdn]  # type: ignore[index]
+    with host(world, tmp_path, "second", SHORT_LOCKS):
+        if lease(world, "prod").get("holder"):
+            let_time_pass(world, "prod")
+        world.ready(pls_id, lambda has: has["fqdns"] == [fqdn])
 
 
 def test_wrong_settings_are_told_over_http_each_by_its_name(world: World, tmp_path: Path) -> None:
     """In one message, to those with a key; health says only that it fails. Mended, it works."""
     wrong = {"BRAKE_SHARE": "much", "LEASE_SECONDS": "1", "GRACE_SECONDS": "-5", "SUBNET_POLICY": "maybe"}
-    with host(world, tmp_path, **wrong, CLUSTERS="/nowhere/clusters.yaml") as started:
+    wrong["CLUSTERS"] = "/nowhere/clusters.yaml"
+    with host(world, tmp_path, **wrong) as started:
         health = started.call("GET", "/api/health")
         assert (health.status, health.body) == (503, {"status": "failing"})
         for method, path in (("GET", "status"), ("GET", "plan"), ("POST", "resync"), ("GET", "history")):
             reply = started.call(method, f"/api/{path}")
             assert (reply.status, reply.body["error"]["code"]) == (500, "WrongSettings")
-            for name in (*wrong, "CLUSTERS"):
+            for name in wrong:
                 assert f"{name}:" in reply.body["error"]["message"]
     with host(world, tmp_path) as started:
         assert started.call("GET", "/api/health").body == {"status": "ok"}

@@ -31,6 +31,8 @@ WAITING = {"Waiting", "LeftToInTreeController", "BackOff"}
 class World(DemoWorld):
     """The sandbox through the eyes of its users, its operators and its testers."""
 
+    patience = 60.0  # machines that run tests are slow at times; only what fails waits so long
+
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
         clusters = sandbox.endpoints["clusters"]

@@ -87,7 +87,7 @@ def test_a_message_of_before_the_last_look_is_dropped() -> None:
     world.forget_calls()
     assert "covered" in world.worker.handle(WakeUp("prod", "event"), sent).sentence
     assert "list_services" not in world.calls
-    world.clock.forward(3)
+    world.clock.forward(5)
     assert world.handle().run is not None
 
 
@@ -99,7 +99,7 @@ def test_events_just_after_a_run_lead_to_one_more_run_after_a_rest() -> None:
     for _ in range(20):
         assert world.handle().run is None
     assert "list_services" not in world.calls
-    assert [sent for sent in world.waiting() if sent[0] == "parked"] == [("parked", 3.0)]
+    assert [sent for sent in world.waiting() if sent[0] == "parked"] == [("parked", 5.0)]
 
 
 def test_a_delayed_message_is_not_covered_by_a_run_before_its_time() -> None:

@@ -83,7 +83,7 @@ def test_a_message_is_covered_only_with_five_seconds_to_spare(before: float, dro
 def test_a_delayed_message_is_covered_only_by_a_run_after_its_due_time() -> None:
     """It was parked for a look then: an earlier run says nothing."""
     parked = message(-3600, PARKED, due=after(seconds=0))
-    assert isinstance(on(parked, replace(FREE, covered=after(seconds=-4))), Take)
+    assert isinstance(on(parked, replace(FREE, covered=after(seconds=-6))), Take)
     assert isinstance(on(parked, replace(FREE, covered=after(seconds=6))), Drop)
 
 
@@ -183,19 +183,19 @@ def test_events_just_after_a_run_are_served_by_one_more_together() -> None:
     """200 events outlive the run that the first one leads to: without a rest that would be forty runs."""
     rested = replace(FREE, covered=NOW)
     decision = on(message(), rested, 1)
-    assert decision == Park(replace(rested, parked=after(seconds=3)), after(seconds=3))
+    assert decision == Park(replace(rested, parked=after(seconds=5)), after(seconds=5))
     assert isinstance(on(message(1), decision.lease, 2), Drop)
-    parked = on(message(1, PARKED, due=after(seconds=3)), decision.lease, 2.9)  # early by this clock
+    parked = on(message(1, PARKED, due=after(seconds=5)), decision.lease, 4.9)  # early by this clock
     assert isinstance(parked, Take)
     assert parked.lease.parked is None
-    assert isinstance(on(message(3), rested, 3), Take)
+    assert isinstance(on(message(5), rested, 5), Take)
 
 
 def test_a_rest_waits_for_no_message_that_comes_later_than_its_end() -> None:
     """A look in an hour is no answer to an event of now."""
     decision = on(message(), replace(FREE, covered=NOW, parked=after(hours=1)), 1)
     assert isinstance(decision, Park)
-    assert decision.due == after(seconds=3)
+    assert decision.due == after(seconds=5)
 
 
 @pytest.mark.parametrize("reason", [PERSON, PROBE])
@@ -208,7 +208,7 @@ def test_a_rest_is_short_by_every_clock() -> None:
     """The watermark is the storage's time, this worker's clock may be a minute behind."""
     decision = on(message(60), replace(FREE, covered=after(seconds=60)), 58)
     assert isinstance(decision, Park)
-    assert decision.due == after(seconds=61)
+    assert decision.due == after(seconds=63)
 
 
 # While holding

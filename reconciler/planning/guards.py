@@ -21,6 +21,8 @@ from reconciler.planning.verdicts import Tenant
 # The same content is written again after 0 s, 30 s, 2 min, 10 min, then hourly.
 REPEAT_DELAYS = (0, 30, 120, 600, 3600)
 FIGHT_FROM = 3
+ENDED_BADLY = ("Failed", "Canceled")
+STATE = "provisioningState"
 POLICY = "privateLinkServiceNetworkPolicies"
 # What was asked to go is asked again no sooner, and looked at this often until then.
 DELETING = timedelta(seconds=15)
@@ -91,7 +93,7 @@ def backed_off(
     """Whether the same content was written, or failed, too short a while ago."""
     if row is None or row.written_hash != goal.content:
         return False
-    _report_fight(draft, goal, row, changes, service)
+    _report_repeats(draft, goal, row, changes, service)
     due = _next_try(row)
     if row.attempts and row.last_error:
         draft.find(
@@ -177,20 +179,34 @@ def satisfied(row: Ownership, claim_hash: str, now: datetime) -> Ownership:
     )
 
 
-def _report_fight(
+def _report_repeats(
     draft: Draft, goal: Target, row: Ownership, changes: tuple[Change, ...], service: str
 ) -> None:
-    if row.written_count < FIGHT_FROM:
+    """Why the same content has to be written again and again: Azure fails, or somebody changes it back."""
+    state = next((change.before for change in changes if change.property == STATE), "")
+    if row.written_count < (2 if state else FIGHT_FROM):
+        return
+    subject = f"{goal.title} of Service {service}"
+    if state:
+        draft.find(
+            Reason.FAILED,
+            Severity.ERROR,
+            f"{subject} is {state}, though Azure accepted the same content {row.written_count} times. Look at "
+            "its last operation in Azure.",
+            service=service,
+            frontend_id=goal.frontend_id,
+            pls_id=goal.pls_id,
+        )
         return
     names = ", ".join(change.property for change in changes) or "the whole resource (it was deleted)"
     draft.find(
         Reason.DRIFT_FIGHT,
         Severity.WARNING,
-        f"{goal.title} of Service {service} is changed back by somebody each time: {names}. It was written "
-        f"{row.written_count} times with the same content; find the other writer.",
+        f"{subject} is changed back by somebody each time: {names}. It was written {row.written_count} times "
+        "with the same content; find the other writer.",
         service=service,
-        pls_id=goal.pls_id,
         frontend_id=goal.frontend_id,
+        pls_id=goal.pls_id,
     )
 
 
@@ -213,7 +229,9 @@ def _subnet_backed_off(draft: Draft, subnet: Subnet, write: PutSubnet) -> bool:
     """The back-off is in the row of whichever Private Link Service the subnet was last written for."""
     target = Target(write.pls_id, "", content(write), subnet.name)
     rows = [row for row in draft.observed.ownership if row.written_hash == target.content]
-    changes = (Change(POLICY, subnet.policy, "Disabled"),)
+    changes: tuple[Change, ...] = (Change(POLICY, subnet.policy, "Disabled"),)
+    if subnet.provisioning_state in ENDED_BADLY:
+        changes = (Change(STATE, subnet.provisioning_state, "Succeeded"), *changes)
     return backed_off(draft, target, max(rows, key=_next_try, default=None), changes, write.service)
 
 

@@ -55,7 +55,7 @@ class Call:
     @property
     def pattern(self) -> str:
         """The regular expression by which a fault finds it."""
-        name = r"(?!reserved|%7C|\||schema)[^/?']*" if self.system == "tables" else "[^/?']*"
+        name = r"(?!reserved|%7C|\||schema)[^/?'#$]*" if self.system == "tables" else "[^/?']*"
         return "^" + name.join(map(re.escape, self.path.split(ANY))) + r"(\?.*)?$"
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from reconciler import bookkeeping
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import Rejected, RetryLater
 from reconciler.model import Limits, Ownership, Proof
-from reconciler.plan import DeleteConnection, Plan, Reason, Severity, digest
+from reconciler.plan import DeleteConnection, Plan, Reason, Severity, content, digest
 from tests.builders import (
     after,
     configured,
@@ -64,15 +64,41 @@ def test_the_same_content_is_written_again_after_0_30_120_600_and_3600_seconds()
 
 def test_from_the_third_time_a_drift_fight_names_the_properties_that_come_back() -> None:
     """Two writes may be chance; the finding names the PLS, its owner and what is fought about."""
-    content = put_of(repaired((), 0)).content_hash
+    content_hash = put_of(repaired((), 0)).content_hash
     for count, fights in ((2, False), (3, True), (9, True)):
-        known = row(EDITED, WEB, written_hash=content, written_count=count, written_at=after(days=-2))
+        known = row(EDITED, WEB, written_hash=content_hash, written_count=count, written_at=after(days=-2))
         result = repaired((known,), 0)
         assert (Reason.DRIFT_FIGHT in reasons(result)) is fights
         assert put_of(result).reason is Reason.UPDATE
     sentence = found(result, Reason.DRIFT_FIGHT).sentence
     for word in ("mine", "shop/web", "fqdns"):
         assert word in sentence
+
+
+@pytest.mark.parametrize("state", ["Failed", "Canceled"])
+def test_a_write_that_azure_accepts_and_fails_is_no_fight_with_somebody(state: str) -> None:
+    """Nobody would find the other writer; once may be chance, twice is told with the way out."""
+    broken = pls(ON, WEB, "mine", provisioningState=state)
+    content_hash = put_of(decide(WEB, links=[broken])).content_hash
+    for count, told in ((1, False), (2, True), (9, True)):
+        known = row(broken, WEB, written_hash=content_hash, written_count=count, written_at=after(days=-2))
+        result = decide(WEB, links=[broken], ownership=(known,))
+        assert put_of(result).reason is Reason.RETRY
+        assert (Reason.FAILED in reasons(result)) is told
+        assert Reason.DRIFT_FIGHT not in reasons(result)
+    assert f"is {state}" in found(result, Reason.FAILED).sentence
+    assert found(result, Reason.FAILED).severity is Severity.ERROR
+
+
+def test_a_subnet_whose_write_fails_is_no_fight_either() -> None:
+    """Its policy stays as it was, because Azure did not finish."""
+    closed = replace(subnet(policy="Enabled"), provisioning_state="Failed")
+    first = subnet_put_of(decide(WEB, subnets=subnets(closed)))
+    known = row(
+        first.pls_id, WEB, ON.id, written_hash=content(first), written_count=3, written_at=after(days=-2)
+    )
+    result = decide(WEB, subnets=subnets(closed), ownership=(known,))
+    assert "is Failed" in found(result, Reason.FAILED).sentence
 
 
 def test_another_content_is_no_repeat() -> None:

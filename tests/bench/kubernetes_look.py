@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from urllib.parse import urlencode
 
 import urllib3
@@ -22,7 +21,7 @@ from reconciler import settings, wiring
 from reconciler.adapters.arm import API_VERSION
 from reconciler.model import ClusterConfig
 from reconciler.reconcile import Engine, Run, dry_run
-from tests.bench.kubernetes_documents import CONFIG, NETWORK
+from tests.bench.kubernetes_documents import NETWORK
 from tests.bench.kubernetes_servers import Servers
 from tests.builders import SUBSCRIPTION
 from tests.fakes.ledger import MemoryLedger
@@ -103,24 +102,8 @@ def look(servers: Servers) -> Callable[[], int]:
 
 
 def _engine(servers: Servers) -> tuple[Engine, ClusterConfig]:
-    os.environ["IDENTITY_ENDPOINT"] = servers.identity_endpoint
-    os.environ["IDENTITY_HEADER"] = servers.identity_header
-    token = Path(servers.ca).with_name("token")
-    token.write_text(servers.token, encoding="utf-8")
-    cluster = {
-        "name": CONFIG.name,
-        "clusterName": CONFIG.cluster_name,
-        "access": {"server": servers.cluster, "caFile": servers.ca, "tokenFile": str(token)},
-        "subscription": SUBSCRIPTION,
-        "location": CONFIG.location,
-        "loadBalancerResourceGroup": CONFIG.load_balancer_resource_group,
-        "vnet": {"resourceGroup": CONFIG.vnet_resource_group, "name": CONFIG.vnet_name},
-        "defaultSubnet": CONFIG.default_subnet,
-        "mode": CONFIG.mode,
-        "inTree": CONFIG.in_tree,
-    }
-    told = {"CLUSTERS": json.dumps([cluster]), "ARM_ENDPOINT": servers.arm, "ARM_CA_FILE": servers.ca}
-    read = settings.load(told)
+    os.environ |= servers.identity
+    read = settings.load(servers.settings)
     return wiring.engine(read, MemoryLedger()), read.clusters[0]
 
 

@@ -20,7 +20,7 @@ from sandbox.kubernetes import ClusterOptions, start_cluster
 from sandbox.kubernetes.registry import Address
 from sandbox.kubernetes.resources import SERVICES
 from sandbox.tls import Authority
-from tests.bench.kubernetes_documents import GROUP, Documents, virtual_network
+from tests.bench.kubernetes_documents import CONFIG, GROUP, Documents, virtual_network
 from tests.builders import SUBSCRIPTION
 
 ARM_PAGE = 50  # load balancers or PLSs
@@ -36,6 +36,30 @@ class Servers:
     cluster: str
     token: str
     ca: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the platform sets for a managed identity."""
+        return {"IDENTITY_ENDPOINT": self.identity_endpoint, "IDENTITY_HEADER": self.identity_header}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The product's settings for this cluster and Azure, but for storage."""
+        token = Path(self.ca).with_name("token")
+        token.write_text(self.token, encoding="utf-8")
+        cluster = {
+            "name": CONFIG.name,
+            "clusterName": CONFIG.cluster_name,
+            "access": {"server": self.cluster, "caFile": self.ca, "tokenFile": str(token)},
+            "subscription": SUBSCRIPTION,
+            "location": CONFIG.location,
+            "loadBalancerResourceGroup": CONFIG.load_balancer_resource_group,
+            "vnet": {"resourceGroup": CONFIG.vnet_resource_group, "name": CONFIG.vnet_name},
+            "defaultSubnet": CONFIG.default_subnet,
+            "mode": CONFIG.mode,
+            "inTree": CONFIG.in_tree,
+        }
+        return {"CLUSTERS": json.dumps([cluster]), "ARM_ENDPOINT": self.arm, "ARM_CA_FILE": self.ca}
 
 
 @contextmanager

@@ -196,11 +196,12 @@ class SimAzure:
         )
 
     def list_private_link_services(self, subscription: str) -> tuple[PrivateLinkService, ...]:
-        return self._do(
-            "list_private_link_services",
-            "",
-            lambda: _all(map(reading.private_link_service, self._arm.links())),
-        )
+        return self._do("list_private_link_services", "", lambda: self._links(self._arm.links()))
+
+    def _links(self, documents: list[Json]) -> tuple[PrivateLinkService, ...]:
+        for document in documents:
+            self._watch.got(document["id"], document)
+        return _all(map(reading.private_link_service, documents))
 
     def list_private_link_services_in(
         self, subscription: str, resource_group: str
@@ -233,16 +234,16 @@ class SimAzure:
             lambda: _all(map(reading.public_ip, self._arm.of_kind("publicIPAddresses", scope))),
         )
 
-    def nat_addresses(self, network_interface_id: str) -> tuple[str, ...]:
-        def act() -> tuple[str, ...]:
-            guid = network_interface_id.rsplit(".nic.", 1)[-1]
-            owners = [p for p in self._arm.links() if p["properties"].get("resourceGuid") == guid]
-            if not owners:
-                raise NotFound(f"{network_interface_id} is not there", code="ResourceNotFound")
-            items = [c["properties"] for c in owners[0]["properties"]["ipConfigurations"]]
-            return tuple(i.get("privateIPAddress") or f"10.224.8.{n}" for n, i in enumerate(items))
+    def list_nat_addresses(self, subscription: str, resource_group: str) -> dict[str, tuple[str, ...]]:
+        def act() -> dict[str, tuple[str, ...]]:
+            found = {}
+            for link in self._arm.of_kind("privateLinkServices", network(resource_group)):
+                items = [c["properties"] for c in link["properties"]["ipConfigurations"]]
+                addresses = (i.get("privateIPAddress") or f"10.224.8.{n}" for n, i in enumerate(items))
+                found[link["properties"]["networkInterfaces"][0]["id"].lower()] = tuple(addresses)
+            return found
 
-        return self._do("nat_addresses", network_interface_id, act)
+        return self._do("list_nat_addresses", resource_group, act)
 
     def put_private_link_service(self, pls_id: str, body: Json) -> Accepted:
         def act() -> Accepted:
@@ -251,7 +252,7 @@ class SimAzure:
                 properties = self._arm.put_link(pls_id, body)["properties"]
             return Accepted(*(properties[k] for k in ("provisioningState", "resourceGuid", "alias")))
 
-        self._watch.begins(self._cluster)
+        self._watch.begins(self._cluster, pls_id)
         return self._do("put_private_link_service", pls_id, act)
 
     def put_subnet(self, subnet_id: str, body: Json, etag: str) -> Accepted:
@@ -261,7 +262,7 @@ class SimAzure:
                 self._arm.put_subnet(subnet_id, body, etag)
             return Accepted("Updating")
 
-        self._watch.begins(self._cluster)
+        self._watch.begins(self._cluster, subnet_id)
         return self._do("put_subnet", subnet_id, act)
 
     def delete_private_link_service(self, pls_id: str) -> None:
@@ -270,7 +271,7 @@ class SimAzure:
             with self._watch.writing(self._cluster, "DELETE", pls_id):
                 self._arm.delete_link(pls_id)
 
-        self._watch.begins(self._cluster)
+        self._watch.begins(self._cluster, pls_id)
         self._do("delete_private_link_service", pls_id, act)
 
     def delete_connection(self, connection_id: str) -> None:
@@ -279,7 +280,7 @@ class SimAzure:
             with self._watch.writing(self._cluster, "DELETE", connection_id):
                 self._arm.delete_connection(connection_id)
 
-        self._watch.begins(self._cluster)
+        self._watch.begins(self._cluster, connection_id.rsplit("/", 2)[0])
         self._do("delete_connection", connection_id, act)
 
 

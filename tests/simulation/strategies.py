@@ -77,7 +77,7 @@ AZURE_READS = [
     "list_private_link_services",
     "get_private_link_service",
     "get_subnet",
-    "nat_addresses",
+    "list_nat_addresses",
 ]
 LEDGER = [
     "put_ownership",

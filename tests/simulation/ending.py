@@ -145,6 +145,13 @@ class _Judge:
         """The ids of PLSs that Services wish for: their rows may be there before they are."""
         return frozenset(self.wished_id(f, t) for f in self.cluster.frontends for t in self.tenants(f))
 
+    def _taken_from_us(self) -> frozenset[str]:
+        """PLSs that were ours until somebody took their tag away: we remember them, should it come back."""
+        there = {k: p["properties"].get("resourceGuid") for k, p in self.facts.links.items()}
+        return frozenset(
+            k for k, row in self.rows.items() if row.resource_guid and there.get(k) == row.resource_guid
+        )
+
     def _excused(self, frontend: FrontendFact, tenant: ServiceFact) -> bool:
         """The name is somebody else's: a PLS that is there, or an earlier claim. And that is told."""
         wish = self.wished_id(frontend, tenant)
@@ -241,7 +248,7 @@ class _Judge:
             )
             if (row.resource_guid, row.frontend_id.lower(), row.state) != seen:
                 yield f"the ledger says {row}, Azure {seen}"
-        for key in sorted(self.rows.keys() - self.ours.keys() - self._waiting()):
+        for key in sorted(self.rows.keys() - self.ours.keys() - self._waiting() - self._taken_from_us()):
             yield f"the ledger has {self.rows[key]}, which is not ours or not there"
         for reservation in self.facts.reservations:
             if reservation.cluster == self.cluster.name and reservation.pls_id.lower() not in self.rows:

@@ -240,7 +240,8 @@ class SimAzure:
             for link in self._arm.of_kind("privateLinkServices", network(resource_group)):
                 items = [c["properties"] for c in link["properties"]["ipConfigurations"]]
                 addresses = (i.get("privateIPAddress") or f"10.224.8.{n}" for n, i in enumerate(items))
-                found[link["properties"]["networkInterfaces"][0]["id"].lower()] = tuple(addresses)
+                for interface in link["properties"].get("networkInterfaces", ()):
+                    found[interface["id"].lower()] = tuple(addresses)
             return found
 
         return self._do("list_nat_addresses", resource_group, act)

@@ -24,6 +24,7 @@ from tests.simulation.stage import WriteFact
 Json = Mapping[str, Any]
 CLUSTER_TAG, OWNER_TAG = "k8s-azure-cluster-name", "k8s-azure-owner-service"
 GRACE = 900.0
+FRESH = 15.0  # the last look is at most 5 s old when the fence is asked, and calls take a while
 MOST_REPEATS = 30  # of the same content to the same PLS within an hour, whatever goes wrong meanwhile
 
 
@@ -43,7 +44,7 @@ class Sight:
     """What one flow has read, and the lease it holds."""
 
     began: float = 0.0
-    got: dict[str, Json | None] = field(default_factory=dict)
+    got: dict[str, tuple[float, Json | None]] = field(default_factory=dict)
     lease: Lease | None = None
 
 
@@ -83,7 +84,7 @@ class Watch:
 
     def got(self, pls_id: str, document: Json | None) -> None:
         """A run read a PLS by its id."""
-        self._sight().got[arm_ids.key(pls_id)] = document
+        self._sight().got[arm_ids.key(pls_id)] = self.kernel.now, document
 
     def leased(self, lease: Lease) -> None:
         """A run wrote the lease row."""
@@ -92,12 +93,16 @@ class Watch:
 
     # -- before a write
 
-    def begins(self, cluster: str) -> None:
-        """The request of a write leaves: only who holds the lease of the cluster sends any."""
+    def begins(self, cluster: str, target: str) -> None:
+        """The request of a write leaves: only who holds the lease of the cluster sends any, and looked just now."""
+        read = self._sight().got.get(arm_ids.key(target))
+        calm = self.kernel.now > self.clocks_wrong_until
+        if calm and read and self.kernel.now - read[0] > FRESH:
+            self.kernel.violation(f"a write to {target} on a look {self.kernel.now - read[0]:.0f} s old")
         mine, now = self._sight().lease, self.truth.ledger.lease(cluster)
         if mine is None or mine.cluster != cluster:
             self.kernel.violation(f"a write for {cluster} by who never took its lease")
-        elif now.fence != mine.fence and self.kernel.now > self.clocks_wrong_until:
+        elif now.fence != mine.fence and calm:
             self.kernel.violation(
                 f"a write for {cluster} under fence {mine.fence}, the lease has {now.fence}"
             )
@@ -127,7 +132,7 @@ class Watch:
         sight = self._sight()
         if key not in sight.got:
             self.kernel.violation(f"{cluster} wrote {key} without reading it first")
-        return sight.got.get(key)
+        return sight.got.get(key, (0.0, None))[1]
 
     def _count(self, what: str, body: Json) -> None:
         hour = int(self.kernel.now // 3600)

@@ -23,6 +23,7 @@ from reconciler.worker import Worker
 
 RELEASE_FOR = timedelta(hours=1)
 MAX_HISTORY = 500
+MAX_BODY = 64 * 1024
 Params = Mapping[str, str]
 
 
@@ -51,6 +52,8 @@ def parameters(query: Mapping[str, str], body: bytes) -> Params:
     """The parameters of a request: of the query, and of a JSON object in the body. Raises BadRequest."""
     if not body.strip():
         return query
+    if len(body) > MAX_BODY:
+        raise BadRequest(400, "BadBody", f"the body has {len(body)} bytes, more than {MAX_BODY}")
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):

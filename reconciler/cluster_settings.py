@@ -78,7 +78,7 @@ def _load(text: str) -> Any:
     if text.lstrip().startswith(("[", "{")):
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"is not JSON: {error}") from error
     import yaml  # late: JSON needs none of it
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 LONGEST_PATH = 4096
 LOCAL = ("localhost", "127.0.0.1", "::1")
+_SURFACE = reprlib.Repr()
+_SURFACE.maxlevel = 2
 
 
 def text(value: str) -> str:
@@ -111,8 +114,12 @@ def connection_string(value: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value for a message: quoted, and not endless."""
-    said = value if isinstance(value, str) else str(value)
+    """A value for a message: quoted, and not endless.
+
+    Aliases make a few lines of YAML a list of billions: only its surface is looked at.
+    """
+    plain = isinstance(value, str | int | float | None)
+    said = str(value) if plain else _SURFACE.repr(value)
     return repr(said if len(said) <= 60 else said[:57] + "...")
 
 

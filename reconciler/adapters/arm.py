@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2026-03-01"  # what azure-mgmt-network 33.1 was made for; all calls use the same
 _MOST_PAGES = 200
+_BODY_LIMIT = 64 * 1024 * 1024
+_CHUNK = 64 * 1024
 
 _Noun = TypeVar("_Noun")
 
@@ -45,6 +47,13 @@ class ArmAccess:
     connections: int = 32
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class ArmAzure:
@@ -175,10 +184,10 @@ class ArmAzure:
         path = _path(resource_id)
         request = Request("PUT", _shown(path))
         content = json.dumps(body, default=dict)
-        response = self._send(request, self._url(path), {200, 201, 202}, content, headers)
-        if response.status_code == 202 and not response.content.strip():
+        answer = self._send(request, self._url(path), {200, 201, 202}, content, headers)
+        if answer.status == 202 and not answer.content.strip():
             return Accepted()
-        properties = _parsed(request, response.content).get("properties")
+        properties = _parsed(request, answer.content).get("properties")
         told = properties if isinstance(properties, Mapping) else {}
         return Accepted(*(_text(told.get(key)) for key in ("provisioningState", "resourceGuid", "alias")))
 
@@ -198,7 +207,7 @@ class ArmAzure:
         wanted: set[int],
         content: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> _Answer:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
@@ -207,14 +216,15 @@ class ArmAzure:
             all_headers["Content-Type"] = "application/json"
         try:
             wire = HttpRequest(request.method, url, headers=all_headers, content=content)
-            response = self._connected().send_request(wire)
+            response = self._connected().send_request(wire, stream=True)
+            answer = _Answer(response.status_code, response.headers, _body(request, response))
         except OutsideError:
             raise  # the credential's own
         except (AzureError, OSError, ValueError) as error:
             raise arm_errors.broken(request, str(error), sent=not _never_sent(error)) from error
-        if response.status_code not in wanted:
-            raise arm_errors.refused(request, response.status_code, response.headers, response.content)
-        return response
+        if answer.status not in wanted:
+            raise arm_errors.refused(request, answer.status, answer.headers, answer.content)
+        return answer
 
     def _url(self, path: str) -> str:
         return f"{self._endpoint}{path}?api-version={self._access.api_version}"
@@ -250,6 +260,7 @@ def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any
         session=session,
         session_owner=False,
         connection_verify=access.ca_file or bundle or True,
+        connection_data_block_size=_CHUNK,
         connection_timeout=access.connect_seconds,
         read_timeout=access.read_seconds,
     )
@@ -266,6 +277,18 @@ def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any
     return NetworkManagementClient(
         credential, "-", access.endpoint.rstrip("/"), policies=policies, transport=transport
     )
+
+
+def _body(request: Request, response: Any) -> bytes:
+    """The body, read piece by piece: one that does not end must not take all memory."""
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _BODY_LIMIT:
+            response.close()
+            raise arm_errors.garbage(request, f"is longer than {_BODY_LIMIT} bytes")
+    return b"".join(pieces)
 
 
 def _never_sent(error: BaseException) -> bool:

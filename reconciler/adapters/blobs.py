@@ -15,10 +15,11 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 
 from reconciler.adapters.storage import StorageAccount, translated
-from reconciler.errors import NotFound, OutsideError, SettingsError
+from reconciler.errors import NotFound, OutsideError, Rejected, SettingsError
 
 T = TypeVar("T")
 
+LONGEST = 4 * 1024 * 1024  # bytes: thousands of clusters
 _NOT_MODIFIED = 304
 
 
@@ -90,6 +91,8 @@ class BlobSetting(Generic[T]):
         with translated(f"reading the blob {self._shown}"):
             try:
                 answer = self._client.download_blob(**condition)
+                if answer.size > LONGEST:
+                    raise Rejected(f"the blob {self._shown} has {answer.size} bytes, more than {LONGEST}")
                 return answer.readall(), str(answer.properties.etag)
             except HttpResponseError as error:
                 if error.status_code == _NOT_MODIFIED:

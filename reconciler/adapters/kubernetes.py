@@ -33,6 +33,7 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _RESTARTS = 3
 _CONNECTIONS = 16  # the engine reads Services by name from that many threads
+_MOST_PAGES = 1000
 _BODY_LIMIT = 128 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
@@ -108,7 +109,7 @@ class KubernetesCluster:
 
     def _items(self, kind: str, accept: str, deadline: float) -> Iterator[Json]:
         query = {"fieldSelector": "spec.type=LoadBalancer", "limit": str(self._page_size)}
-        while True:
+        for _ in range(_MOST_PAGES):
             page = self._get(_SERVICES, query, accept, deadline)
             items, metadata = page.get("items"), page.get("metadata")
             if page.get("kind") != kind or not isinstance(items, list) or not isinstance(metadata, dict):
@@ -121,6 +122,7 @@ class KubernetesCluster:
             if not following:
                 return
             query = {**query, "continue": str(following)}
+        self._garbage(f"does not end after {_MOST_PAGES} pages")
 
     def _service(self, item: Json) -> Service:
         service = reading.service(item)

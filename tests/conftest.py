@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.storage import Storage, start_storage
+from tests.chaos.summary import pytest_terminal_summary
+
+__all__ = ["azurite", "pytest_terminal_summary"]
 
 
 @pytest.fixture(scope="session")

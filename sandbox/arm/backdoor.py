@@ -28,7 +28,8 @@ class BackDoor:
         """One request below /_sandbox/."""
         match (method, path.removeprefix(PREFIX).strip("/")):
             case ("GET", "state"):
-                return Reply(200, copy.deepcopy(self._world.store.dump()))
+                dump = copy.deepcopy(self._world.store.dump())
+                return Reply(200, {**dump, "eventsUnderWay": self._events.under_way})
             case ("GET", "requests"):
                 return Reply(200, {"value": list(self._log)})
             case ("DELETE", "requests"):

@@ -77,6 +77,11 @@ class EventGrid:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
+    @property
+    def under_way(self) -> int:
+        """How many deliveries have not ended yet."""
+        return len(self._tasks)
+
     async def stop(self) -> None:
         """End deliveries that are under way."""
         for task in list(self._tasks):

@@ -49,6 +49,7 @@ class Recorder:
     """Lets every call through and remembers it, in the order of sending. The base of other hooks."""
 
     calls: list[str] = field(default_factory=list)
+    handed: int = 0  # how many calls there were when the present message came
     _counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -87,7 +88,7 @@ class KillAt(Recorder):
         return answer
 
     def _die(self) -> None:
-        self.tell({"killing": self.point})
+        self.tell({"killing": self.point, "calls": self.calls[self.handed :]})
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -19,11 +19,11 @@ ANSWER_SECONDS = 60.0
 
 
 class Died(Exception):
-    """The worker killed itself at ``point``, as it was told to."""
+    """The worker killed itself at ``point``, as it was told to, after (or in) these ``calls`` of its message."""
 
-    def __init__(self, point: str) -> None:
+    def __init__(self, point: str, calls: tuple[str, ...]) -> None:
         super().__init__(point)
-        self.point = point
+        self.point, self.calls = point, calls
 
 
 @dataclass
@@ -38,14 +38,14 @@ class WorkerProcess:
     def ask(self, message: Json) -> Json:
         """Hand over a message and wait for the answer. Raises Died; RuntimeError where it ended otherwise."""
         self.channel.sendall(json.dumps(message).encode() + b"\n")
-        point = ""
+        death: Died | None = None
         while line := self._lines.readline():
             answer: Json = json.loads(line)
             if "killing" not in answer:
                 return answer
-            point = answer["killing"]
-        if point:
-            raise Died(point)
+            death = Died(answer["killing"], tuple(answer["calls"]))
+        if death:
+            raise death
         raise RuntimeError(f"a worker ended by itself while it had {message}")
 
     def close(self) -> None:

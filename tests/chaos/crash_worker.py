@@ -76,7 +76,7 @@ def serve(channel: socket.socket) -> None:
     wired = wiring.Lazy(lambda: wiring.app(settings.load(job["settings"])))
     shifted: list[Worker] = []
     for line in lines:
-        message, first = json.loads(line), len(hook.calls)
+        message, hook.handed = json.loads(line), len(hook.calls)
         clock.shift = timedelta(seconds=message["shift"])
         try:
             if not shifted:
@@ -84,7 +84,7 @@ def serve(channel: socket.socket) -> None:
             answer = {"done": handle(shifted[0], message)}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        tell({**answer, "calls": hook.calls[first:]})
+        tell({**answer, "calls": hook.calls[hook.handed :]})
 
 
 def _hook(job: Json, tell: Any) -> Any:

@@ -27,7 +27,9 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
+from sandbox.demo_world import NETWORK
 from sandbox.up import Sandbox, SandboxOptions
+from sandbox.up_servers import VNET
 from tests.chaos.clock import HOLD
 from tests.chaos.crash_process import Died, Nursery, WorkerProcess
 from tests.scenarios.world import World as Users
@@ -42,13 +44,14 @@ RECORD: Json = {"class": "tests.chaos.crash_calls:Recorder", "arguments": {}}
 FAILED_AGAIN, DIED_AGAIN, MOST_TRIES = timedelta(seconds=30), timedelta(minutes=10), 5
 # A probe or a timer is not repeated, but its next tick comes.
 TICKS = {"probe": timedelta(seconds=30), "timer": timedelta(minutes=5)}
+PAGE = 32  # the most that a queue hands out at once
 MOST_DELIVERIES = 150
 PATIENCE = 20.0
 TRANSIT = {"Updating", "Deleting", "Creating"}
 
 
 class NeverQuiet(AssertionError):
-    """Messages went on and on, or what was waited for never came."""
+    """Messages went on and on, or Azure never came to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What the pump delivered until there was nothing left."""
+    """What the pump delivered until there was nothing left. ``finished``: what was waited for came, too."""
 
     deliveries: tuple[Delivery, ...]
+    finished: bool = True
 
     @property
     def killed(self) -> bool:
@@ -133,6 +137,10 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker, the nursery and the sandbox."""
         self.end()
         self.stack.close()
 
@@ -173,11 +181,18 @@ class World:
         urls |= {parts["TableEndpoint"]: "tables", parts["QueueEndpoint"]: "queues"}
         return {f"{urlsplit(url).hostname}:{urlsplit(url).port}": name for url, name in urls.items()}
 
+    def subnet(self, name: str) -> str:
+        """The id of a subnet of the cluster's network."""
+        group = self.users.group(self.users.groups[CLUSTER])
+        return f"{group}/{NETWORK}/virtualNetworks/{VNET}/subnets/{name}"
+
     def plan(self, cluster: str = CLUSTER) -> Json:
-        """What a fresh worker would do now: ``writes``, ``findings``, ``complete``, ``failures``."""
-        self.begin()
+        """What the worker would do now: ``writes``, ``findings``, ``complete``, ``failures``."""
+        if not self.worker:
+            self.begin()
         delivery = self._hand_over(Message("plan", self.now, cluster))
-        assert delivery.ended == "done", delivery
+        if delivery.ended != "done":
+            raise RuntimeError(f"no plan: {delivery}")
         plan: Json = delivery.answer
         return plan
 
@@ -187,23 +202,25 @@ class World:
         """The timer or the probe fires now."""
         self.held.append(Message(kind, self.now))
 
-    def settle(self, finished: Callable[[], Any] = lambda: True) -> Settled:
-        """Deliver messages, leaping over idle time, until none is left and ``finished``. Raises NeverQuiet."""
+    def settle(self, finished: Callable[[], Any] = lambda: True, patience: float = PATIENCE) -> Settled:
+        """Deliver messages, leaping over idle time, until none is left and ``finished``, or patience ends.
+
+        Patience is in real seconds without a message, while people's and the provider's work goes on.
+        Raises NeverQuiet where there are always more messages.
+        """
         deliveries: list[Delivery] = []
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while True:
-            message = self._next()
-            if message:
+            if message := self._next():
                 deliveries.append(self._deliver(message))
-                deadline = time.monotonic() + PATIENCE
+                deadline = time.monotonic() + patience
                 if len(deliveries) >= MOST_DELIVERIES:
                     raise NeverQuiet(f"{MOST_DELIVERIES} deliveries; the last: {deliveries[-3:]}")
-            elif finished():
-                return Settled(tuple(deliveries))
-            elif time.monotonic() > deadline:
-                raise NeverQuiet(f"not finished and nothing to deliver; the last: {deliveries[-3:]}")
-            else:
-                time.sleep(0.05)
+                continue
+            done = bool(finished())
+            if done or time.monotonic() > deadline:
+                return Settled(tuple(deliveries), done)
+            time.sleep(0.05)
 
     def _next(self) -> Message | None:
         """The earliest message, waited for by leaping; None where there is none and Azure is at rest."""
@@ -222,7 +239,7 @@ class World:
         return any(message.at <= self.now for message in self.held)
 
     def _rest(self) -> None:
-        """Wait until Azure has finished what it is doing, so that its events are in the queue."""
+        """Wait until Azure has finished what it is doing, and its events are in the queue."""
         deadline = time.monotonic() + PATIENCE
         while self._in_transit():
             if time.monotonic() > deadline:
@@ -232,7 +249,7 @@ class World:
     def _in_transit(self) -> bool:
         state = self.users.expect(self.sandbox.arm_backdoor("GET", "state"), 200)
         states = (r.get("properties", {}).get("provisioningState") for r in state["resources"])
-        return not TRANSIT.isdisjoint(states)
+        return bool(state["eventsUnderWay"]) or not TRANSIT.isdisjoint(states)
 
     def _take(self) -> None:
         """All messages out of the queues, into our hands."""
@@ -283,7 +300,7 @@ class World:
                 }
             )
         except Died as death:
-            return Delivery(message, "died", death.point)
+            return Delivery(message, "died", death.point, death.calls)
         ended = "done" if "done" in answer else "error"
         return Delivery(message, ended, answer[ended], tuple(answer["calls"]))
 
@@ -292,10 +309,15 @@ def _received(client: QueueClient) -> list[Any]:
     """The visible messages of a queue, taken away; [] where there is no queue yet."""
     found: list[Any] = []
     try:
-        while page := list(client.receive_messages(messages_per_page=32, max_messages=32)):
-            for message in page:
-                client.delete_message(message)
-            found += page
+        while len(page := list(client.receive_messages(messages_per_page=PAGE, max_messages=PAGE))) == PAGE:
+            found += _deleted(client, page)
+        found += _deleted(client, page)
     except ResourceNotFoundError:
         pass
     return found
+
+
+def _deleted(client: QueueClient, page: list[Any]) -> list[Any]:
+    for message in page:
+        client.delete_message(message)
+    return page

@@ -210,3 +210,12 @@ def test_options_have_no_sink_unless_given() -> None:
         arm.call("PUT", f"{NETWORK}/privateLinkServices/x", private_link_service())
         [event] = arm.call("GET", "/_sandbox/events").json()["value"]
         assert event["eventType"] == "Microsoft.Resources.ResourceWriteFailure"
+
+
+def test_the_state_tells_how_many_deliveries_are_under_way(box: Box) -> None:
+    """A test that waits for quiet must not take an event on its way for none."""
+    late = replace(OPTIONS, events=EventOptions(delay=(30.0, 30.0)), on_event=box.put)
+    with running_arm(late) as arm:
+        assert arm.get("/_sandbox/state")["eventsUnderWay"] == 0
+        assert arm.call("PUT", BALANCER, load_balancer()).status_code == 201
+        assert arm.get("/_sandbox/state")["eventsUnderWay"] == 1

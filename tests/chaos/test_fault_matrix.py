@@ -35,12 +35,12 @@ def test_whatever_fails_it_converges_or_reports_and_stays_safe(
     """Nothing that is not ours is touched, nothing is written that the story does not ask for, nothing is silent,
     and once the fault is gone the world is the one that it would have been without."""
     places = tenth(matrix.places())[part::PARTS]
-    verdicts = {place: matrix.play(place) for place in places}
-    words = [(row(p.call), p.fault.name, v.word if not v.wrong else "wrong") for p, v in verdicts.items()]
+    verdicts = [(place, matrix.play(place)) for place in places]
+    words = [(row(p.call), p.fault.name, "wrong" if v.wrong else v.word) for p, v in verdicts]
     record_property(matrix_table.PROPERTY, words)
-    wrong = [f"{place}: {'; '.join(v.wrong)}" for place, v in verdicts.items() if v.wrong]
+    wrong = [f"{place}: {'; '.join(verdict.wrong)}" for place, verdict in verdicts if verdict.wrong]
     assert not wrong, "\n".join(wrong)
-    assert {v.word for v in verdicts.values()} <= {CONVERGES, REPORTS}
+    assert {verdict.word for _, verdict in verdicts} <= {CONVERGES, REPORTS}
 
 
 def test_every_call_has_a_row_in_the_page(matrix: Matrix) -> None:

@@ -26,6 +26,9 @@ LAST_WRITES = timedelta(seconds=20)
 # Runs for events begin at least so far apart: a burst outlives the first run, and would get a run each. As
 # long as the doubt lasts: what one run leaves in doubt, the next one covers.
 REST = SLACK
+# A message that a release sends comes so much later: the row it belongs to is written by then. Should it not
+# be, the message changes the row, and the release is made anew, with another message.
+RELEASE = timedelta(seconds=1)
 GUARD = "guard"
 PERSON = "manual"
 PROBE = "probe"
@@ -123,7 +126,9 @@ def _while_held(arrival: Arrival, lease: Lease) -> Decision:
         return Drop("a run is under way", (guard(lease),) if early else ())
     row = replace(lease, wanted=max(lease.wanted or arrival.time, arrival.time))
     noted = _without(arrival, row)
-    return Drop("noted already") if noted == lease else Busy(noted, _promise(lease, row))
+    # The holder may have sent these just now: its release must not be written as if they were still to come.
+    released = arrival.wake_up.reason in (WANTED, PARKED)
+    return Drop("noted already") if noted == lease and not released else Busy(noted, _promise(lease, row))
 
 
 def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | None:
@@ -133,10 +138,15 @@ def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | No
     """
     if lease.not_before and now < lease.not_before:
         return lease.not_before
-    if lease.covered is None or arrival.wake_up.reason == PROBE or _is_parked(arrival, lease):
+    if arrival.wake_up.reason == PROBE or _is_parked(arrival, lease):
         return None
-    rested = min(lease.covered, now) + REST  # the watermark is the storage's time, and may be ahead
+    rested = _rested(lease, now)
     return rested if now < rested else None
+
+
+def _rested(lease: Lease, now: datetime) -> datetime:
+    """When the rest after the last run ends. The watermark is the storage's time, and may be ahead."""
+    return min(lease.covered, now) + REST if lease.covered else now
 
 
 def _promise(found: Lease, row: Lease) -> tuple[WakeUp, ...]:
@@ -195,7 +205,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Send these messages first, then write the row."""
+    """Send these messages first, one at most, then write the row."""
 
     messages: tuple[WakeUp, ...]
     lease: Lease
@@ -217,14 +227,20 @@ def release(taken: Lease, current: Lease, ended: Ended, now: datetime) -> Releas
         not_before=ended.back_off,
         failures=0 if ended.completed else current.failures + 1,
     )
-    messages: list[WakeUp] = []
-    if current.wanted and not covered(current.wanted, row) and not ended.back_off:
-        messages.append(WakeUp(row.cluster, WANTED))
-    due = ended.back_off or ended.come_back
-    if due and not (row.parked and now < row.parked <= due):
-        messages.append(WakeUp(row.cluster, PARKED, due))
-        row = replace(row, parked=due)
-    return Release(tuple(messages), row)
+    wished = current.wanted is not None and not covered(current.wanted, row)
+    due = _next_look(row, ended, wished, now)
+    if due is None or (row.parked and now < row.parked <= due):
+        return Release((), row)
+    message = WakeUp(row.cluster, WANTED if wished and not ended.back_off else PARKED, due)
+    return Release((message,), replace(row, parked=due))
+
+
+def _next_look(row: Lease, ended: Ended, wished: bool, now: datetime) -> datetime | None:
+    """When the released cluster is looked at again; a wish is served after the rest, or after the back-off."""
+    soon = now + RELEASE
+    times = [ended.back_off] if ended.back_off else [ended.come_back, _rested(row, now) if wished else None]
+    due = min(filter(None, times), default=None)
+    return max(due, soon) if due else None
 
 
 def back_off(failures: int, asked: float | None) -> float:

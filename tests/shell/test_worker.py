@@ -139,7 +139,7 @@ def test_a_busy_cluster_is_looked_at_again_afterwards() -> None:
     world.azure.meanwhile["put_private_link_service"] = somebody_changes_a_service
     world.handle()
     assert "under way" in said[0]
-    assert ("wanted", 0.0) in world.waiting()
+    assert ("wanted", 2.0) in world.waiting()
     assert [reason for reason, _ in world.waiting()].count("wanted") == 1
     assert world.ledger.lease("prod").wanted is None
     world.drain(10)

@@ -105,6 +105,13 @@ def test_busy_with_a_later_wish_noted_needs_no_write() -> None:
     assert isinstance(on(message(1), replace(HELD, wanted=after(seconds=3)), 4), Drop)
 
 
+@pytest.mark.parametrize("reason", [WANTED, PARKED])
+def test_a_message_of_a_release_that_is_being_written_always_writes(reason: str) -> None:
+    """It was sent before the row: the holder must find the row changed, and send another."""
+    row = replace(HELD, wanted=after(seconds=3))
+    assert on(message(3, reason), row, 4) == Busy(row)
+
+
 def test_a_busy_delayed_message_wants_its_due_time() -> None:
     """Not its insertion, which an earlier run may have covered."""
     decision = on(message(-3600, PARKED, due=after(seconds=2)), HELD, 4)
@@ -259,8 +266,28 @@ def test_the_watermark_never_goes_back() -> None:
 def test_what_was_wanted_meanwhile_is_sent_unless_covered(wanted: float, sent: bool) -> None:
     """One message however many came, and the note is gone."""
     done = ended(replace(HELD, wanted=after(seconds=wanted)), DONE)
-    assert done.messages == ((WakeUp("prod", WANTED),) if sent else ())
-    assert done.lease.wanted is None
+    soon = after(seconds=51)
+    assert done.messages == ((WakeUp("prod", WANTED, soon),) if sent else ())
+    assert (done.lease.wanted, done.lease.parked) == (None, soon if sent else None)
+
+
+def test_what_was_wanted_in_a_short_run_is_looked_at_after_the_rest() -> None:
+    """With whatever else comes until then."""
+    done = ended(replace(HELD, wanted=after(seconds=1)), DONE, seconds=1)
+    assert [m.due for m in done.messages] == [after(seconds=5)]
+
+
+def test_a_parked_message_that_comes_soon_serves_what_was_wanted() -> None:
+    """It is in the queue already."""
+    waiting = replace(HELD, wanted=after(seconds=10), parked=after(seconds=50.5))
+    assert ended(waiting, DONE).messages == ()
+    assert len(ended(replace(waiting, parked=after(seconds=52)), DONE).messages) == 1
+
+
+def test_a_message_of_a_release_comes_after_the_row_is_written() -> None:
+    """It would find the lease held, and be used up."""
+    for how in (Ended(True, come_back=NOW), Ended(False, None, back_off=NOW)):
+        assert [m.due for m in ended(HELD, how).messages] == [after(seconds=51)]
 
 
 def test_coming_back_parks_a_message_and_notes_it() -> None:

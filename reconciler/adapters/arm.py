@@ -168,7 +168,10 @@ class ArmAzure:
 
     def _same_host(self, request: Request, link: Any) -> str:
         """The next page's address; it must be ARM's own, since the token goes with it."""
-        url = urljoin(f"{self._endpoint}/", link) if isinstance(link, str) else ""
+        try:
+            url = urljoin(f"{self._endpoint}/", link) if isinstance(link, str) else ""
+        except ValueError:  # a bracket that is not closed
+            url = ""
         if _origin(url) != _origin(self._endpoint):
             raise Rejected(
                 f"Azure, {request}, sent a link to another address for the next page; not followed"

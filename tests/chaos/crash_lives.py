@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 SIDES = ("before", "after")
 # Real seconds without a message until an act that has not come to its end is helped by the timer.
-PATIENCE = 4.0
+PATIENCE = 30.0
 _WRITES = ("PUT arm", "DELETE arm")
 
 
@@ -80,7 +80,7 @@ class Verdict:
     reached: bool
     problem: str = ""
     by_redelivery: bool = False  # it took the dead worker's own message, ten minutes later, for a write
-    by_timer: bool = False  # it took the timer: no message was left to finish the work
+    by_timer: bool = False  # a wake-up was lost: no message was left to finish the work
 
 
 def record(world: World) -> Recording:
@@ -133,20 +133,27 @@ def live(world: World, deaths: Mapping[str, Point], recording: Recording) -> Ite
 
 
 def judge(life: Life, act: Act, point: Point | None, expected: Ending) -> Verdict:
-    """Play an act with a death in it; the timer helps where no message is left to finish the work."""
+    """Play an act with a death in it.
+
+    Every message of a dead worker comes again, so that the timer is needed only where a wake-up was lost: it is
+    tried for what it tells about the loss.
+    """
     settled, ending = play(life, act, point.hook if point else RECORD)
-    by_timer = not settled.finished or ending.seen != expected.seen
-    if by_timer:
+    lost = not settled.finished or ending.seen != expected.seen
+    if lost:
         life.world.tick("timer")
         more = life.world.settle(lambda: act.finished(life), PATIENCE)
         settled = Settled((*settled.deliveries, *more.deliveries), more.finished)
         ending = ending_of(life)
+    found = problem(settled, ending, expected)
+    if lost and not found:
+        found = "\n".join(["no message was left to finish the work; the timer did:", *_story(settled)])
     return Verdict(
         point or Point(act.name, "(no death)", ""),
         settled.killed,
-        problem(settled, ending, expected),
+        found,
         _by_redelivery(settled),
-        by_timer,
+        lost,
     )
 
 
@@ -163,9 +170,11 @@ def problem(settled: Settled, ending: Ending, expected: Ending) -> str:
     if _by_redelivery(settled) and any(d.ended == "died" and _wrote(d.calls) for d in settled.deliveries):
         found.append("writes had begun, and the guard did not finish them: it took the message itself")
     found += [f"a handler raised {error}" for error in settled.errors]
-    if found:
-        found += [f"  {d.message.kind} {d.message.reason}: {d.ended} {d.answer}" for d in settled.deliveries]
-    return "\n".join(found)
+    return "\n".join([*found, *_story(settled)] if found else [])
+
+
+def _story(settled: Settled) -> list[str]:
+    return [f"  {d.message.kind} {d.message.reason}: {d.ended} {d.answer}" for d in settled.deliveries]
 
 
 def difference(expected: Any, found: Any) -> str:

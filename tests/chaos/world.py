@@ -47,6 +47,7 @@ TICKS = {"probe": timedelta(seconds=30), "timer": timedelta(minutes=5)}
 PAGE = 32  # the most that a queue hands out at once
 MOST_DELIVERIES = 150
 PATIENCE = 20.0
+PROVISIONING = 0.03
 TRANSIT = {"Updating", "Deleting", "Creating"}
 
 
@@ -125,7 +126,7 @@ class World:
     @classmethod
     def start(cls, options: SandboxOptions | None = None) -> Self:
         """A sandbox without functions host, its clusters without in-tree controller, and a nursery."""
-        options = options or SandboxOptions(clusters=(CLUSTER,), provisioning_seconds=0.1)
+        options = options or SandboxOptions(clusters=(CLUSTER,), provisioning_seconds=PROVISIONING)
         with ExitStack() as stack:
             sandbox = stack.enter_context(Sandbox.start(replace(options, functions=False)))
             nursery = stack.enter_context(Nursery.start())
@@ -224,7 +225,8 @@ class World:
 
     def _next(self) -> Message | None:
         """The earliest message, waited for by leaping; None where there is none and Azure is at rest."""
-        self._take()
+        if not self._due():
+            self._take()
         if not self._due():
             self._rest()
             self._take()

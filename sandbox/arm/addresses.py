@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sandbox.arm.errors import provider
 from sandbox.arm.ids import LOAD_BALANCER, NIC, same
 from sandbox.arm.state import Json, Store, children
 
 IPv4 = ipaddress.IPv4Address
+_read = lru_cache(maxsize=65_536)(IPv4)
 
 _RESERVED_AT_START = 4
 _RESERVED_AT_END = 1
@@ -34,7 +36,7 @@ def held(store: Store, subnet_id: str) -> dict[IPv4, str]:
                 address = properties.get("privateIPAddress")
                 subnet = (properties.get("subnet") or {}).get("id", "")
                 if address and same(subnet, subnet_id):
-                    found[IPv4(address)] = configuration["id"]
+                    found[_read(address)] = configuration["id"]
     return found
 
 
@@ -71,8 +73,9 @@ def _choose(subnet: Json, wish: Wish, taken: dict[IPv4, str]) -> IPv4:
         return IPv4(wish.previous)
     first = int(network.network_address) + _RESERVED_AT_START
     last = int(network.broadcast_address) - _RESERVED_AT_END
+    numbers = {int(address) for address in taken}
     for number in range(first, last + 1):
-        if IPv4(number) not in taken:
+        if number not in numbers:
             return IPv4(number)
     raise provider.SUBNET_FULL.error(subnet=subnet["name"], prefix=network)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 NETWORK = "Microsoft.Network"
 PLS = f"{NETWORK}/privateLinkServices"
@@ -77,6 +78,7 @@ class ResourceId:
         return text
 
 
+@lru_cache(maxsize=65_536)  # a large world asks for the same ids all the time
 def parse(path: str) -> ResourceId | None:
     """Read a path or id; None when it is not one of a subscription's, or names no known shape."""
     parts = [part for part in path.split("/") if part]
@@ -114,6 +116,7 @@ def same(left: str, right: str) -> bool:
     return left.rstrip("/").lower() == right.rstrip("/").lower()
 
 
+@lru_cache(maxsize=65_536)
 def top_level(resource_id: str) -> str:
     """The id of the top-level resource that `resource_id` lies in, lower-cased."""
     parsed = parse(resource_id)

@@ -56,10 +56,11 @@ class Store:
     def of_type(self, kind: str, subscription: str | None = None, group: str | None = None) -> list[Json]:
         """Resources of a type in a subscription or a resource group, oldest first."""
         scope = str(ResourceId(subscription, group)).lower() + "/" if subscription else ""
+        wanted = kind.lower()
         return [
             resource
             for key, resource in self._resources.items()
-            if resource["type"].lower() == kind.lower() and key.startswith(scope)
+            if resource["type"].lower() == wanted and key.startswith(scope)
         ]
 
     def all(self) -> list[Json]:
@@ -81,7 +82,10 @@ def child_of(resource: Json, collection: str, name: str) -> Json | None:
 
 def children(resource: Json, collection: str) -> list[Json]:
     """The children of one collection, such as `subnets`."""
-    for key, value in resource["properties"].items():
+    properties = resource["properties"]
+    if isinstance(found := properties.get(collection), list):
+        return found
+    for key, value in properties.items():
         if key.lower() == collection.lower() and isinstance(value, list):
             return value
     return []

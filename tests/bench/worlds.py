@@ -57,6 +57,12 @@ class Cluster:
         """That of a Service, always the same."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{number}.{self.name}"))
 
+    def frontend(self, number: int) -> str:
+        """The id of a Service's frontend."""
+        name = f"a{self.uid(number).replace('-', '')}"[:32]
+        balancer = f"{self.network}/loadBalancers/internal-{number // PER_BALANCER}"
+        return f"{balancer}/frontendIPConfigurations/{name}"
+
 
 # -- the servers
 
@@ -249,11 +255,11 @@ def _virtual_network(cluster: Cluster) -> Json:
 def _balancer(cluster: Cluster, index: int, numbers: Iterable[int]) -> Json:
     balancer = f"{cluster.network}/loadBalancers/internal-{index}"
     subnet = {"id": f"{cluster.network}/virtualNetworks/aks-vnet/subnets/default"}
-    names = [(f"a{cluster.uid(number).replace('-', '')}"[:32], _address(number)) for number in numbers]
+    found = [(cluster.frontend(number), _address(number)) for number in numbers]
     frontends = [
         {
-            "name": name,
-            "id": f"{balancer}/frontendIPConfigurations/{name}",
+            "name": frontend.rpartition("/")[2],
+            "id": frontend,
             "etag": 'W/"1"',
             "type": "Microsoft.Network/loadBalancers/frontendIPConfigurations",
             "properties": {
@@ -263,7 +269,7 @@ def _balancer(cluster: Cluster, index: int, numbers: Iterable[int]) -> Json:
                 "subnet": subnet,
             },
         }
-        for name, address in names
+        for frontend, address in found
     ]
     properties = {"frontendIPConfigurations": frontends, "loadBalancingRules": [], "backendAddressPools": []}
     return {
@@ -293,6 +299,7 @@ class Served:
     began: float
     ended: float
     sentence: str
+    run: bool
 
 
 @dataclass
@@ -342,25 +349,26 @@ class Product:
 
         began = time.time()
         done = ingest.on_wake_up(self.app.worker, body, inserted)
-        self.served.append(Served(began, time.time(), done.sentence))
+        self.served.append(Served(began, time.time(), done.sentence, done.run is not None))
 
     @property
     def runs(self) -> list[Served]:
         """The messages that led to a run."""
-        return [
-            s
-            for s in self.served
-            if "nothing to write" in s.sentence
-            or "accepted" in s.sentence
-            or "left" in s.sentence
-            or "busy" in s.sentence
-        ]
+        return [one for one in self.served if one.run]
 
-    def wake(self, cluster: str) -> None:
-        """Send a message as an event does."""
+    def run(self, cluster: str) -> None:
+        """One run as a person asks for it, here and now, beside the queue."""
+        from reconciler.messages import encode
         from reconciler.ports import WakeUp
 
-        self.app.worker.queue.send(WakeUp(cluster, "event"))
+        text = encode(WakeUp(cluster, "manual"))
+        self.serve(base64.b64decode(text), datetime.now(UTC))
+
+    def wake(self, cluster: str, reason: str = "event") -> None:
+        """Send a message as an event does, or a person."""
+        from reconciler.ports import WakeUp
+
+        self.app.worker.queue.send(WakeUp(cluster, reason))
 
 
 def until(seconds: float, ready: Any, every: float = 0.25) -> None:

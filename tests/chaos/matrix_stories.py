@@ -33,13 +33,14 @@ GROUPS_ONLY: Json = {
 class Story:
     """``before`` leads to a settled world, ``change`` is what the product then has to follow.
 
-    ``standing`` are refusals of ARM that are no fault of the matrix: they are there before, during and after.
+    ``destroys`` tells that a Private Link Service goes although nothing took its frontend. ``standing`` are refusals of ARM that are no fault of the matrix: they are there before, during and after.
     """
 
     name: str
     change: Step
     before: tuple[Step, ...] = ()
     standing: tuple[Json, ...] = ()
+    destroys: bool = False
 
     def prepare(self, cell: Cell) -> None:
         """Make what was there, with everything well."""
@@ -224,7 +225,7 @@ STORIES = (
     Story("share", _share, (_nothing, _create)),
     Story("transfer", _transfer, (_nothing, _create, _heir)),
     Story("move", _move, (_nothing, _create)),
-    Story("delete", _delete, (_nothing, _create, _connect)),
+    Story("delete", _delete, (_nothing, _create, _connect), destroys=True),
     Story("collect", _lose_frontend, (_nothing, _create)),
     Story("few rights", _create, (_nothing,), (GROUPS_ONLY,)),
     Story("public", _public, (_nothing,)),

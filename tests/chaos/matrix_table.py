@@ -14,12 +14,15 @@ BEGIN, END = "<!-- fault matrix: written by CHAOS=full WRITE_DOCS=1 -->", "<!-- 
 # Under this name a test hands its cells to the process that prints them.
 PROPERTY = "fault matrix"
 SHORT = {"converges": "converges", "reports, then converges": "reports"}
+_WORST = (*SHORT, "wrong")
 Cell = tuple[str, str, str]  # call, fault, word
 
 
 def table(cells: Iterable[Cell]) -> str:
-    """Markdown: a row for each call, a column for each fault."""
-    words = {(call, fault): word for call, fault, word in cells}
+    """Markdown: a row for each call, a column for each fault; of a call tried in two stories the worse word."""
+    words = {
+        (call, fault): word for call, fault, word in sorted(cells, key=lambda cell: _WORST.index(cell[2]))
+    }
     names = [fault.name for fault in FAULTS]
     lines = ["| Call | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for call in sorted({call for call, _ in words}):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -83,10 +83,14 @@ class Writer:
     def _index(self, plan: Plan, observed: Observed) -> None:
         """Reserve the ids of PLSs seen for the first time, so that events about them find their cluster.
 
-        Before their rows are there: a row says that this was done.
+        Between two states of their rows: one without a guid says that the reservation may be there, so that
+        it is forgotten with the row; one with a guid that it was made.
         """
-        before = {arm_ids.key(row.pls_id) for row in observed.ownership}
-        new = [r for r in plan.ownership if r.resource_guid and arm_ids.key(r.pls_id) not in before]
+        before = {arm_ids.key(row.pls_id): row.resource_guid for row in observed.ownership}
+        new = [r for r in plan.ownership if r.resource_guid and not before.get(arm_ids.key(r.pls_id))]
+        unknown = [replace(r, resource_guid="") for r in new if arm_ids.key(r.pls_id) not in before]
+        if unknown:
+            self.ledger.put_ownership(unknown)
         list(self.pool.map(self._adopt, new))
 
     def _adopt(self, row: Ownership) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from reconciler import arm_ids
 from reconciler.claims import Wish
 from reconciler.desired import differences, tag_body, update_body
-from reconciler.model import OWNER_TAG, Frontend, LoadBalancer, Observed, Ownership, PrivateLinkService
+from reconciler.model import (
+    OWNER_TAG,
+    Frontend,
+    LoadBalancer,
+    Observed,
+    Ownership,
+    PrivateLinkService,
+    Subnet,
+)
 from reconciler.plan import Change, PutPls, Reason, Severity
 from reconciler.planning import collecting, guards, notices, puts, rows, waiting
 from reconciler.planning.acquaintance import owner_name
@@ -127,21 +135,24 @@ def _hand_over(
     target = guards.Target(pls.id, frontend.id, f"owner:{key}")
     if guards.backed_off(draft, target, row, changes, key):
         return
-    draft.writes.append(
-        PutPls(
-            pls_id=pls.id,
-            body=tag_body(pls, {OWNER_TAG: key}),
-            content_hash=target.content,
-            claim_hash="",
-            created=False,
-            frontend_id=frontend.id,
-            subnet_ids=(),
-            service=key,
-            reason=reason,
-            sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {owner_name(pls) or 'missing'})",
-            changes=changes,
-        )
+    write = PutPls(
+        pls_id=pls.id,
+        body=tag_body(pls, {OWNER_TAG: key}),
+        content_hash=target.content,
+        claim_hash="",
+        created=False,
+        frontend_id=frontend.id,
+        subnet_ids=(),
+        service=key,
+        reason=reason,
+        sentence=f"set the owner of Private Link Service {pls.name} to {key} (was {owner_name(pls) or 'missing'})",
+        changes=changes,
     )
+    subnet_id = pls.nat_ips[0].subnet_id if pls.nat_ips else ""
+    if isinstance(draft.observed.subnets.get(arm_ids.key(subnet_id)), Subnet):
+        puts.when_ready(draft, write, subnet_id)
+    else:  # no claim names it, so that it was not read
+        draft.writes.append(write)
 
 
 def _keep(draft: Draft, pls: PrivateLinkService, why: str) -> None:

@@ -29,7 +29,6 @@ def put(
 ) -> None:
     """The PUT, or first what its subnet needs."""
     key = owner.service.key
-    subnet = draft.observed.subnets.get(arm_ids.key(goal.nat_ips[0].subnet_id))
     wish = owner.claim.wish
     write = PutPls(
         pls_id=goal.pls_id,
@@ -44,12 +43,15 @@ def put(
         sentence=_sentence(goal, reason, key, changes),
         changes=changes,
     )
-    if isinstance(subnet, Subnet) and guards.subnet_ready(draft, subnet, key, goal.pls_id):
+    when_ready(draft, write, goal.nat_ips[0].subnet_id)
+
+
+def when_ready(draft: Draft, write: PutPls, subnet_id: str) -> None:
+    """The PUT, once its subnet was read and takes it: ARM refuses any PUT of a PLS in a subnet with policies."""
+    subnet = draft.observed.subnets.get(arm_ids.key(subnet_id))
+    if isinstance(subnet, Subnet) and guards.subnet_ready(draft, subnet, write.service, write.pls_id):
         draft.writes.append(write)
-    elif any(
-        isinstance(w, PutSubnet) and arm_ids.same(w.subnet_id, goal.nat_ips[0].subnet_id)
-        for w in draft.writes
-    ):
+    elif any(isinstance(w, PutSubnet) and arm_ids.same(w.subnet_id, subnet_id) for w in draft.writes):
         draft.after.append(write)
 
 

@@ -655,11 +655,26 @@ def test_a_reservation_that_failed_is_made_up_for() -> None:
     world.azure.fail("reserve", RetryLater("the ledger is down"))
     with pytest.raises(RetryLater):
         world.run()
-    assert world.ledger.ownership("prod") == ()
+    assert row(world).resource_guid == ""
     world.run()
-    assert row(world).owner == WEB.ref
+    assert (row(world).owner, row(world).resource_guid) == (WEB.ref, "guid-pls-0")
     (reserved,) = world.ledger.reservations([pls_id("pls-0")]).values()
     assert (reserved.cluster, reserved.service_uid, reserved.frontend_id) == ("prod", WEB.uid, on)
+
+
+def test_a_reservation_goes_though_its_pls_went_before_the_ledger_came_back() -> None:
+    """Else nobody could have the name any more, here or in another cluster: no row would tell of it."""
+    world = worlds.make(WEB)
+    world.azure.store(builders.pls_json("pls-0", worlds.front(WEB)["id"], WEB.key))
+    down = RetryLater("the ledger is down")
+    world.azure.meanwhile["reserve"] = lambda: world.azure.fail("put_ownership", down)
+    with pytest.raises(RetryLater):
+        world.run()
+    assert world.ledger.reservations([pls_id("pls-0")])
+    world.azure.remove(pls_id("pls-0"))
+    world.remove(WEB, frontend=True)
+    world.run()
+    assert (world.ledger.reservations([pls_id("pls-0")]), world.ledger.ownership("prod")) == ({}, ())
 
 
 def test_a_failing_write_stops_no_other() -> None:

@@ -21,6 +21,8 @@ from tests.builders import (
     reasons,
     row,
     service,
+    subnet,
+    subnets,
 )
 
 
@@ -134,6 +136,16 @@ def test_p10_a_lost_owner_tag_is_restored_from_the_ledger() -> None:
     assert write.body["tags"] == {CLUSTER_TAG: "kubernetes", "team": "blue", OWNER_TAG: "shop/web"}
     assert write.body["properties"]["accessMode"] == "Restricted"
     assert write.body["properties"]["fqdns"] == []
+
+
+def test_p10_a_tag_is_restored_once_the_subnet_takes_the_put() -> None:
+    """ARM refuses any PUT of a PLS while somebody has switched the subnet's policies on again."""
+    web = service()
+    bare = pls(frontend(web), None)
+    closed = subnets(subnet("default", "Enabled"))
+    result = decide(web, links=[bare], ownership=(row(bare, web),), subnets=closed)
+    assert deeds(result.writes) == [("disable-subnet-policy", "default")]
+    assert deeds(result.after) == [("update", bare.name)]
 
 
 def test_p10_without_a_ledger_row_a_missing_owner_tag_is_only_reported() -> None:

@@ -142,6 +142,14 @@ def test_a_public_address_or_its_resources_name_places_a_public_service(changes:
     assert needs_public_ips([web], load_balancers([one, two]))
 
 
+def test_an_address_and_a_name_place_a_service_once_on_each_frontend_they_mean() -> None:
+    """They may mean the same public IP, or two."""
+    (one, first), (two, second) = _public("one", "1.2.3.4"), _public("two", "5.6.7.8")
+    both = service("both", internal=False, annotations={LB_IPV4: "1.2.3.4", PIP_NAME: "two"})
+    same = service("same", internal=False, age_days=1, annotations={LB_IPV4: "1.2.3.4", PIP_NAME: "one"})
+    assert tenants([both, same], one, two, ips=[first, second]) == [["both", "same"], ["both"]]
+
+
 def test_public_addresses_are_only_needed_where_they_place_somebody() -> None:
     """Not for internal Services, nor where a name places it, nor for one that names none."""
     on, _ = _public("one", "1.2.3.4")

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,8 +181,8 @@ def queue_client(world: World, queue: str) -> QueueClient:
 
 
 def empty(world: World, queue: str) -> None:
-    """Take everything out of a queue, hidden messages too."""
-    with queue_client(world, queue) as client:
+    """Take everything out of a queue, hidden messages too; fine where there is no such queue yet."""
+    with queue_client(world, queue) as client, suppress(ResourceNotFoundError):
         client.clear_messages()
 
 

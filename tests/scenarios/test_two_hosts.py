@@ -90,7 +90,7 @@ def test_two_hosts_on_one_cluster_never_write_at_the_same_time(
                 mine = threads.submit(run, one, "prod")
                 world.wait("it writes", lambda one=one: under_way(world, one, "PUT", "pls-"))  # type: ignore[misc]
                 hosts.send(world, [{"cluster": "prod", "reason": "manual"}] * 6, WORK)
-                assert run(other, "prod") == 202, "the run has ended already: this would show nothing"
+                assert run(other, "prod") == 202, "it was no other's turn"
                 assert mine.result() == 200
                 hosts.wait_until_served(world, "prod", first, second)
         written = [w for w in hosts.writes(world, "prod") if w["user"] in (first.user, second.user)]

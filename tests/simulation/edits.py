@@ -9,6 +9,7 @@ from tests.simulation.arm import (
     ON,
     POLICY,
     TRANSIT,
+    WRITTEN,
     Subscription,
     connections_of,
     network,
@@ -110,13 +111,14 @@ class Bystander:
         arm.make(
             {"id": pls_id, "name": step.name, "location": "eastus", "tags": tags, "properties": properties}
         )
+        arm.events.publish(WRITTEN, pls_id)
         self._made[pls_id.lower()] = repr(arm.find(pls_id))
 
     def check(self) -> None:
         """They are as they were made. Raises AssertionError."""
         for key, made in list(self._made.items()):
             present = self._arm.find(key)
-            if present is None or MINE not in (present.get("tags") or {}):
+            if present is None or present["properties"]["provisioningState"] == "Deleting":
                 del self._made[key]  # who deleted it is in the list of writes: never we (see watch)
             else:
                 assert repr(present) == made, f"{key} was changed: {made} -> {present}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
-from tests.simulation.steps import Fault, FaultKind
+from tests.simulation.steps import Fault, FaultKind, Happening, Meanwhile
 
 WRITES = frozenset(
     [
@@ -24,10 +26,22 @@ WRITES = frozenset(
 
 
 class Faults:
-    """The faults still to come, each for a number of calls."""
+    """The faults still to come, each for a number of calls; and what happens in the middle of a run."""
 
     def __init__(self) -> None:
         self._left: list[tuple[Fault, int]] = []
+        self._meanwhile: list[Meanwhile] = []
+        self.happen: Callable[[Happening], None] = lambda step: None
+
+    def wait_for(self, meanwhile: Meanwhile) -> None:
+        """Let it happen at the next such call."""
+        self._meanwhile.append(meanwhile)
+
+    def meanwhile(self, port: str, method: str) -> None:
+        """What was to happen right before this call."""
+        for waiting in [m for m in self._meanwhile if (m.port, m.method) == (port, method)]:
+            self._meanwhile.remove(waiting)
+            self.happen(waiting.step)
 
     def add(self, fault: Fault) -> None:
         """From now on."""
@@ -36,6 +50,7 @@ class Faults:
     def clear(self) -> None:
         """Everything works again."""
         self._left.clear()
+        self._meanwhile.clear()
 
     def next(self, port: str, method: str) -> FaultKind | None:
         """What goes wrong with this call."""

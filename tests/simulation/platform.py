@@ -147,7 +147,7 @@ class Process:
 class Platform:
     """Two processes, the queues' triggers and the timers."""
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: Outside, *, timer: bool) -> None:
         self.outside, self._kernel = outside, outside.kernel
         self._lives = count(1)
         self.poisoned: list[str] = []
@@ -156,7 +156,8 @@ class Platform:
             self._start(number)
         for queue in (outside.work, outside.events):
             queue.arrived = partial(self._serve, queue)
-        self._kernel.after(1.0, partial(self._tick, ingest.on_timer, TIMER))
+        if timer:
+            self._kernel.after(1.0, partial(self._tick, ingest.on_timer, TIMER))
         self._kernel.after(7.0, partial(self._tick, ingest.on_probe, PROBE))
 
     def _start(self, number: int) -> None:

@@ -53,6 +53,7 @@ class Wire:
         kernel.pause(half)
         process.alive()
         kernel.note(f"p{process.number} {port}.{method} {subject} {fault or ''}")
+        self._faults.meanwhile(port, method)
         if fault and fault != "cut":
             raise error_of(fault, method)
         failed: OutsideError | None = None

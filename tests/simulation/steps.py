@@ -20,6 +20,7 @@ Edit = Literal[
     "cluster-gone",
     "foreign-tag",
 ]
+Port = Literal["azure", "cluster", "ledger", "queue"]
 FaultKind = Literal[
     "throttled",  # 429 of the whole subscription, with Retry-After
     "busy",  # 409 AnotherOperationInProgress, 429 RetryableError
@@ -132,7 +133,7 @@ class Events:
 class Fault:
     """The next ``times`` calls of a method (``*`` for any) of a port fail in this way."""
 
-    port: Literal["azure", "cluster", "ledger", "queue"]
+    port: Port
     method: str
     kind: FaultKind
     times: int = 1
@@ -189,21 +190,25 @@ class Jump:
 
 
 @dataclass(frozen=True)
+class Meanwhile:
+    """The step happens in the middle of a run: right before the next call of a method of a port acts."""
+
+    port: Port
+    method: str
+    step: Happening
+
+
+@dataclass(frozen=True)
 class Wait:
     """Time goes on."""
 
     seconds: int
 
 
+Happening = ApplyService | DeleteService | EditPls | DeletePls | Connect | MakeForeign | EnablePolicy | Resync
 Step = (
-    ApplyService
-    | DeleteService
-    | EditPls
-    | DeletePls
-    | Connect
-    | MakeForeign
-    | EnablePolicy
-    | Resync
+    Happening
+    | Meanwhile
     | Events
     | Fault
     | FailOperations

@@ -41,8 +41,8 @@ SETTINGS = st.one_of(PLAIN, SHARERS, ODD)
 
 APPLY = st.builds(s.ApplyService, CLUSTERS, NAMES, SETTINGS)
 DELETE = st.builds(s.DeleteService, CLUSTERS, NAMES, st.sampled_from([False, False, False, True]))
-WAIT = st.builds(s.Wait, st.sampled_from([5, 30, 120, 400, 1200]))
-BY_HAND = st.one_of(
+WAIT = st.builds(s.Wait, st.sampled_from([5, 30, 120, 400, 1200, 4000]))
+HANDS = (
     st.builds(
         s.EditPls,
         CLUSTERS,
@@ -67,6 +67,25 @@ BY_HAND = st.one_of(
     st.builds(s.MakeForeign, CLUSTERS, PICKS, st.sampled_from(["theirs", "one", "two"])),
     st.builds(s.EnablePolicy, CLUSTERS, st.sampled_from(["default", "pls-subnet"])),
     st.builds(s.Resync, CLUSTERS),
+)
+BY_HAND = st.one_of(*HANDS)
+MOMENTS: tuple[tuple[s.Port, str], ...] = (
+    ("azure", "list_load_balancers"),
+    ("azure", "list_private_link_services"),
+    ("azure", "get_private_link_service"),
+    ("azure", "put_private_link_service"),
+    ("azure", "delete_private_link_service"),
+    ("cluster", "list_services"),
+    ("cluster", "get_service"),
+    ("ledger", "put_ownership"),
+    ("ledger", "write_state"),
+    ("ledger", "write_lease"),
+    ("queue", "send"),
+)
+MEANWHILE: st.SearchStrategy[s.Step] = st.builds(
+    lambda moment, step: s.Meanwhile(moment[0], moment[1], step),
+    st.sampled_from(MOMENTS),
+    st.one_of(APPLY, DELETE, *HANDS),
 )
 EVENTS = st.builds(
     s.Events, st.sampled_from(["lost", "doubled", "reordered"]), st.sampled_from([30, 300, 1800])
@@ -117,7 +136,14 @@ FAULTS = st.one_of(
         s.Fault, st.just("ledger"), st.sampled_from(LEDGER), st.sampled_from(["down", "lost", "cut"]), TIMES
     ),
     st.builds(s.Fault, st.just("queue"), st.just("send"), st.sampled_from(["down", "lost", "cut"]), TIMES),
-    st.builds(s.FailOperations, st.sampled_from([1, 2, 3])),
+    st.builds(s.FailOperations, st.sampled_from([1, 2, 3, 200])),
+    st.builds(
+        s.Fault,
+        st.just("azure"),
+        st.sampled_from(AZURE_WRITES),
+        st.sampled_from(["busy", "cut", "rejected", "stale"]),
+        st.just(200),
+    ),
 )
 VIEWS = st.one_of(
     st.builds(s.EmptyList, CLUSTERS, st.sampled_from([60, 600, 2000]), st.booleans()),
@@ -130,5 +156,13 @@ PROCESS = st.one_of(
     st.builds(s.Jump, PROCESSES, st.sampled_from([0, -3, 3, -90, 3600])),
 )
 STEPS: st.SearchStrategy[s.Step] = st.one_of(
-    APPLY, APPLY, APPLY, DELETE, WAIT, WAIT, BY_HAND, BY_HAND, EVENTS, FAULTS, FAULTS, VIEWS, PROCESS, PROCESS
+    *[APPLY] * 3,
+    DELETE,
+    *[WAIT] * 2,
+    *[BY_HAND] * 2,
+    *[MEANWHILE] * 2,
+    EVENTS,
+    *[FAULTS] * 2,
+    VIEWS,
+    *[PROCESS] * 2,
 )

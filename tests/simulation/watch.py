@@ -25,7 +25,7 @@ Json = Mapping[str, Any]
 CLUSTER_TAG, OWNER_TAG = "k8s-azure-cluster-name", "k8s-azure-owner-service"
 GRACE = 900.0
 FRESH = 15.0  # the last look is at most 5 s old when the fence is asked, and calls take a while
-MOST_REPEATS = 30  # of the same content to the same PLS within an hour, whatever goes wrong meanwhile
+MOST_REPEATS = 25  # of the same content to the same PLS within an hour, whatever goes wrong meanwhile
 
 
 def tag(document: Json, name: str) -> str:
@@ -65,6 +65,7 @@ class Watch:
         self.kernel, self.truth = kernel, truth
         self.writes: list[WriteFact] = []
         self.clocks_wrong_until = 0.0
+        self.frozen_until = 0.0
         self._sights: dict[Flow, Sight] = {}
         self._repeats: dict[tuple[str, int], Counter[str]] = {}
 
@@ -97,7 +98,7 @@ class Watch:
         """The request of a write leaves: only who holds the lease of the cluster sends any, and looked just now."""
         read = self._sight().got.get(arm_ids.key(target))
         calm = self.kernel.now > self.clocks_wrong_until
-        if calm and read and self.kernel.now - read[0] > FRESH:
+        if calm and self.kernel.now > self.frozen_until and read and self.kernel.now - read[0] > FRESH:
             self.kernel.violation(f"a write to {target} on a look {self.kernel.now - read[0]:.0f} s old")
         mine, now = self._sight().lease, self.truth.ledger.lease(cluster)
         if mine is None or mine.cluster != cluster:

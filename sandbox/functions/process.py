@@ -9,17 +9,14 @@ It ends with `stop()`, and also when this process dies without saying so.
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from sandbox import child
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
 
 
 class FunctionsUnavailable(RuntimeError):
@@ -27,37 +24,13 @@ class FunctionsUnavailable(RuntimeError):
 
 
 @dataclass
-class RunningFunctions:
+class RunningFunctions(child.Child):
     """A host that is ready."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     url: str
     keys: Path  # JSON, see `sandbox.functions.keys`
     log: Path
-
-    def stop(self) -> None:
-        """End it in good order, or by force; a second call does nothing."""
-        self.process.terminate()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):
-                assert pipe is not None
-                pipe.close()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def start_functions(
@@ -75,24 +48,14 @@ def start_functions(
     words = ["--app", str(app.resolve()), "--keys", str(keys.resolve()), "--end-with-stdin"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
-        process = subprocess.Popen(  # noqa: S603 (our own module, fixed arguments)
+        process, first = child.start(
             [sys.executable, "-m", "sandbox.functions", *words, *options],
-            cwd=ROOT,
-            env=dict(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
+            lambda output: output.readline(),
+            timeout,
+            environment=environment,
+            folder=ROOT,
+            errors=said,
         )
-    guard = threading.Timer(timeout, process.kill)
-    guard.start()
-    assert process.stdout is not None
-    try:
-        first = process.stdout.readline().decode()
-    except BaseException:  # Ctrl-C while it starts: leave nothing behind
-        process.kill()
-        raise
-    finally:
-        guard.cancel()
     ready = json.loads(first) if first else {}
     running = RunningFunctions(process, ready.get("url", ""), keys, log)
     if not ready:

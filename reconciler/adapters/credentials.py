@@ -45,13 +45,13 @@ class Credential:
         self._inner.close()
 
     def _note(self, response: Any) -> None:
+        # Kept from one request to the next: for seconds the SDK repeats a refusal from memory, without an answer.
         self._status = response.http_response.status_code
 
     def _ask(self, method: str, *scopes: str, **options: Any) -> Any:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         with self._lock:
-            self._status = 0
             try:
                 return getattr(self._inner, method)(*scopes, **options)
             except ClientAuthenticationError as error:

@@ -176,6 +176,14 @@ def test_a_token_that_cannot_be_had_is_denied_or_later(
     azure.close()
 
 
+def test_a_busy_identity_service_is_busy_as_long_as_the_sdk_remembers_it(real_arm: RealWorld) -> None:
+    """For seconds it repeats the refusal without asking: that must not look as if there were no identity."""
+    real_arm.door.fault(path="/msi/token", times=1, status=503)
+    for _ in range(2):
+        with pytest.raises(RetryLater, match="identity service answered 503"):
+            real_arm.azure.list_private_link_services(SUBSCRIPTION)
+
+
 def test_without_any_identity_the_way_out_is_told(
     real_arm: RealWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

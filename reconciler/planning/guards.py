@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
 from reconciler.model import Ownership, PrivateLinkService, Subnet
-from reconciler.plan import DELETED, DISCONNECTED, Change, PutSubnet, Reason, Severity, content
+from reconciler.plan import DELETED, DISCONNECTED, SUBNET, Change, PutSubnet, Reason, Severity, content
 from reconciler.planning import waiting
 from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
@@ -214,7 +214,7 @@ def subnet_ready(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> boo
     """Whether a PLS can be put into the subnet now; if not, plans what makes it so, or refuses."""
     if waiting.subnet_in_transit(draft, subnet, service, pls_id):
         return False
-    if subnet.policy.lower() == "disabled":
+    if subnet.policy.lower() == "disabled" and not _failed_under_us(draft, subnet):
         return True
     if draft.limits.subnet_policy == "report":
         _refuse_subnet(draft, subnet, service, pls_id)
@@ -223,6 +223,12 @@ def subnet_ready(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> boo
         if not _subnet_backed_off(draft, subnet, write):
             draft.writes.append(write)
     return False
+
+
+def _failed_under_us(draft: Draft, subnet: Subnet) -> bool:
+    """Whether our own write of the subnet ended badly: ARM refuses a PLS in it until it is written again."""
+    failed = subnet.provisioning_state in ENDED_BADLY
+    return failed and any(row.written_hash == SUBNET + subnet.id.lower() for row in draft.observed.ownership)
 
 
 def _subnet_backed_off(draft: Draft, subnet: Subnet, write: PutSubnet) -> bool:

@@ -101,6 +101,19 @@ def test_a_subnet_whose_write_fails_is_no_fight_either() -> None:
     assert "is Failed" in found(result, Reason.FAILED).sentence
 
 
+def test_our_own_failed_write_of_a_subnet_is_written_again_before_its_pls() -> None:
+    """ARM refuses a PLS in a Failed subnet for ever; somebody else's failure is left to them."""
+    failed = replace(subnet(policy="Disabled"), provisioning_state="Failed")
+    first = subnet_put_of(decide(WEB, subnets=subnets(subnet(policy="Enabled"))))
+    known = row(
+        first.pls_id, WEB, ON.id, written_hash=content(first), written_count=1, written_at=after(seconds=-60)
+    )
+    assert deeds(decide(WEB, subnets=subnets(failed), ownership=(known,)).writes) == [
+        ("disable-subnet-policy", "default")
+    ]
+    assert put_of(decide(WEB, subnets=subnets(failed))).created
+
+
 def test_another_content_is_no_repeat() -> None:
     """A person who changes the claim is not made to wait for the fight about the former one."""
     fought = row(EDITED, WEB, written_hash="other", written_count=9, written_at=after(seconds=-1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,18 +83,17 @@ def test_a_throttled_subscription_is_left_alone_until_it_said(bare: World, host:
         bare.annotate("prod", "web", {"pls-fqdns": "later.example"})
         bare.wait("the subscription refuses", lambda: hosts.writes(bare, "prod"))
         bare.wait("the run has ended", lambda: not hosts.lease(bare, "prod").get("holder"))
-        began = len(hosts.runs(bare, "prod", [host]))
         hosts.send(bare, hosts.balancer_events(bare, "prod", 20))
         host.fire("on_timer")
         host.fire("on_probe")
         bare.annotate("dev", "web", {"pls-fqdns": "now.example"})
         bare.ready(there, lambda has: has["fqdns"] == ["now.example"])
         bare.wait("the events are taken in", lambda: not hosts.visible(bare))
-        if len(hosts.writes(bare, "prod")) == 1:  # on a slow machine it may have been tried again
-            assert len(hosts.runs(bare, "prod", [host])) == began
         assert host.call("POST", "/api/resync?cluster=prod&wait=true").status == 200
         bare.wait("it is tried again", lambda: len(hosts.writes(bare, "prod")) > 1)
-    tried = [w["time"] for w in hosts.writes(bare, "prod", "PUT")]
-    assert all(later - earlier >= STAY_AWAY for earlier, later in pairwise(tried[:2]))
+    first, second, *_ = (w["time"] for w in hosts.writes(bare, "prod", "PUT"))
+    assert second - first >= STAY_AWAY
+    looks = [r for r in hosts.runs(bare, "prod", [host]) if first < r["time"] < second]
+    assert len(looks) <= 2  # the person's, and the one that tried again
     bare.ready(pls_id, lambda has: has["fqdns"] == ["later.example"])
     assert not host.failed

@@ -1,0 +1,1 @@
+"""Every interleaving of a small world that wakes one cluster, driven by the product's own protocol."""

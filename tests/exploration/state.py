@@ -1,0 +1,119 @@
+"""The state of the small world, in numbers: half seconds since a fixed moment. And what changes it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.exploration.protocol import Ended, Hold, Row, Time, Wake
+
+RETRY, INVISIBLE = 60, 1200  # when a message comes back after a failure, and after a death
+UNSENT, SENT, SERVED = 0, 1, 2
+
+
+class Broken(Exception):
+    """A promise that was not kept."""
+
+
+class Message(NamedTuple):
+    """A message in the queue; ``inserted`` in whole seconds, rounded down."""
+
+    wake: Wake
+    inserted: int
+    visible: int
+
+
+class Wish(NamedTuple):
+    """A message from outside, and whether it was served. ``seen``: by the runs of which workers (bits)."""
+
+    reason: str
+    state: int = UNSENT
+    due: Time = None
+    seen: int = 0
+
+
+class Task(NamedTuple):
+    """A busy worker: where it stands, what it still sends and then writes (None: it was overwritten)."""
+
+    at: str
+    message: Message
+    kind: str = ""
+    row: Row | None = None
+    out: tuple[Wake, ...] = ()
+    hold: Hold | None = None
+    ended: Ended | None = None
+    raising: bool = False
+    frozen: bool = False
+    tries: int = 0
+    since: int = 0
+
+
+class Budget(NamedTuple):
+    """How often what still may happen: trouble, runs that fail, pauses, looks that a run asks for."""
+
+    troubles: int = 1
+    failures: int = 1
+    pauses: int = 1
+    looks: int = 1
+
+
+class State(NamedTuple):
+    """All there is. ``flights``: writes under way, by worker, and when the request ends at the latest."""
+
+    now: int
+    row: Row
+    tasks: tuple[Task | None, Task | None]
+    queue: tuple[Message, ...]
+    wishes: tuple[Wish, ...]
+    budget: Budget
+    flights: tuple[tuple[int, int], ...] = ()
+
+
+def start(reasons: tuple[str, ...], budget: Budget) -> State:
+    """Nothing has been sent; half a second past a whole one."""
+    return State(1, Row(), (None, None), (), tuple(sorted(Wish(reason) for reason in reasons)), budget)
+
+
+def working(state: State, worker: int, task: Task | None) -> State:
+    """What this worker does now."""
+    first, second = state.tasks
+    return state._replace(tasks=(first, task) if worker else (task, second))
+
+
+def written(state: State, worker: int, row: Row) -> State:
+    """The row is written, the worker's task is over, and what the other has read is out of date."""
+    other = state.tasks[1 - worker]
+    if other is not None and other.row is not None:
+        state = working(state, 1 - worker, other._replace(row=None))
+    return working(state._replace(row=row), worker, None)
+
+
+def troubled(state: State) -> State:
+    """Trouble happens: less may happen later."""
+    return state._replace(budget=state.budget._replace(troubles=state.budget.troubles - 1))
+
+
+def failed(state: State, worker: int, message: Message) -> State:
+    """The message is tried again."""
+    state = working(state, worker, None)
+    return state._replace(queue=(*state.queue, message._replace(visible=state.now + RETRY)))
+
+
+def died(state: State, worker: int, message: Message) -> State:
+    """The message comes back when the host that hid it has been silent for long."""
+    state = working(state, worker, None)
+    return state._replace(queue=(*state.queue, message._replace(visible=state.now + INVISIBLE)))
+
+
+def thawed(state: State, worker: int, task: Task) -> State:
+    """The host goes on hiding its message, unless somebody else has received it meanwhile."""
+    queue = list(state.queue)
+    for message in queue:
+        if message.wake == task.message.wake and message.inserted == task.message.inserted:
+            queue.remove(message)
+            break
+    return working(state._replace(queue=tuple(queue)), worker, task._replace(frozen=False))
+
+
+def served(wish: Wish, bit: int) -> Wish:
+    """A run that saw the wish has done all it had to do."""
+    return Wish(wish.reason, SERVED) if wish.seen & bit else wish

@@ -255,7 +255,7 @@ class Cell(World):
             Request(system, line["method"], line["path"], line["status"])
             for system, door in self.doors.items()
             for line in door.call("GET", "requests")["value"]
-            if line.get("user") != PERSON
+            if PERSON not in f"{line.get('user')} {line.get('query')}"
         ]
 
     def forget(self) -> None:

@@ -62,9 +62,12 @@ class Writer:
 
     def _back_off(self, observed: Observed, outcomes: tuple[Outcome, ...], now: datetime) -> datetime | None:
         """Throttled here, or by what another cluster of the subscription did: then writes were left."""
-        left = any(o.result is Result.LEFT for o in outcomes)
-        elsewhere = self.gate.closed_until(observed.cluster.subscription, now) if left else None
-        return _throttled_until(outcomes, now) or elsewhere
+        account = observed.cluster.subscription
+        left = sum(o.result is Result.LEFT or _is_throttled(o) for o in outcomes)
+        elsewhere = self.gate.closed_until(account, now) if left else None
+        until = _throttled_until(outcomes, now) or elsewhere
+        pause = self.gate.pause(account, observed.cluster.name, left if until else 0)
+        return max(until, now + timedelta(seconds=pause)) if until else None
 
     def _record(self, before: Iterable[Ownership], after: Iterable[Ownership]) -> None:
         """Write the rows that differ."""
@@ -121,7 +124,7 @@ class Writer:
             outcome = ended or Outcome(write, Result.LEFT)
             outcomes.append(outcome)
             progress(outcome)
-            if isinstance(outcome.error, RetryLater) and outcome.error.throttled:
+            if _is_throttled(outcome):
                 stop.append(outcome)
                 self.gate.close(account, _throttled_until([outcome], self.clock.now()))
             elif outcome.result is Result.BUSY:
@@ -181,8 +184,13 @@ def _reservation(row: Ownership) -> Reservation:
     return Reservation(row.pls_id, row.cluster, row.owner.uid, row.frontend_id)
 
 
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome.error, RetryLater) and outcome.error.throttled
+
+
 def _throttled_until(outcomes: Iterable[Outcome], now: datetime) -> datetime | None:
-    waits = [o.error.after or 30.0 for o in outcomes if isinstance(o.error, RetryLater) and o.error.throttled]
+    errors = (o.error for o in outcomes if _is_throttled(o))
+    waits = [error.after or 30.0 for error in errors if isinstance(error, RetryLater)]
     return now + timedelta(seconds=max(waits)) if waits else None
 
 

@@ -19,6 +19,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+# ARM gives this many writes per second to a subscription whose bucket is empty (its documents say so); a bucket
+# holds twice of what flows in during the longest pause, so that none is lost.
+TOKENS_PER_SECOND = 10.0
+LONGEST_PAUSE = 10.0
 NONE_RUN: Mapping[str, int] = MappingProxyType({})
 
 
@@ -30,6 +34,7 @@ class Gate:
         self.per_network = per_network
         self._limits: dict[str, int] = {}
         self._closed: dict[str, datetime] = {}
+        self._left: dict[str, dict[str, int]] = {}
         self._lock = Lock()
 
     def close(self, subscription: str, until: datetime | None) -> None:
@@ -43,6 +48,17 @@ class Gate:
         with self._lock:
             until = self._closed.get(subscription.lower())
         return until if until and now < until else None
+
+    def pause(self, subscription: str, cluster: str, left: int) -> float:
+        """Seconds until ARM has given out enough for all that was left of a throttled subscription's writes.
+
+        ``left`` is what was left of the cluster's. Who comes back as soon as it may gets a few, and all its
+        looks are for them.
+        """
+        with self._lock:
+            clusters = self._left.setdefault(subscription.lower(), {})
+            clusters[cluster] = left
+            return min(sum(clusters.values()) / TOKENS_PER_SECOND, LONGEST_PAUSE) if left else 0.0
 
     def limit(self, key: str) -> int:
         """How many writes may be in flight below ``key``."""

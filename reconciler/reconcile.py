@@ -181,7 +181,8 @@ def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:
         for f in run.plan.findings
         if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
     ]
-    return [*(bookkeeping.written(o, cluster, run_id, now) for o in run.applied.outcomes), *fresh]
+    begun = (o for o in run.applied.outcomes if o.result is not Result.LEFT)
+    return [*(bookkeeping.written(o, cluster, run_id, now) for o in begun), *fresh]
 
 
 def _key(finding: dict[str, Any]) -> tuple[str, ...]:

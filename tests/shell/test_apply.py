@@ -125,6 +125,29 @@ def test_a_throttled_subscription_stops_all_writes() -> None:
     assert [name for _, name in world.written()] == ["pls-0", "pls-1", "pls-2"]
 
 
+def test_clusters_of_a_throttled_subscription_wait_for_what_all_of_them_need() -> None:
+    """Ten writes a second are given out: ten clusters that come back each second would look in vain for a few each."""
+    world = worlds.make(*worlds.some(61), gate=Gate(1, 1))
+    second = RetryLater("429", after=1.0, throttled=True)
+    world.azure.fail("put_private_link_service", second)
+    first = world.run()
+    assert first.applied.back_off == builders.after(seconds=6.1)
+    assert world.engine.gate.pause(world.config.subscription.upper(), "dev", 20) == pytest.approx(8.1)
+    assert world.engine.gate.pause(world.config.subscription, "test", 500) == 10
+    world.clock.forward(10)
+    assert world.run().applied.back_off is None
+    assert world.engine.gate.pause(world.config.subscription, "test", 5) == pytest.approx(2.5)
+
+
+def test_what_was_left_is_no_history() -> None:
+    """A write that waits for its turn is told by each run's report; a thousand lines say nothing more."""
+    world = worlds.make(*worlds.some(3), gate=Gate(1, 1))
+    world.azure.fail("put_private_link_service", THROTTLED, match="pls-1")
+    world.handle()
+    assert [entry.result for entry in world.ledger.history("prod", 9)] == ["busy", "accepted"]
+    assert len(world.ledger.state("prod").last_run["writes"]) == 3
+
+
 def test_what_was_throttled_counts_as_no_attempt() -> None:
     """A quota says nothing about the PLS: it must not be left in back-off for it."""
     world = worlds.make(*worlds.some(3), gate=Gate(1, 1))

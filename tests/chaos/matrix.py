@@ -145,13 +145,13 @@ def _play(place: Place, told: Told, cell: Cell) -> Verdict:
     door.call("DELETE", "faults")
     place.story.stand(cell)
     in_the_end = cell.go(AFTER, AFTER_SECONDS, lambda: cell.snapshot() == told.goal and cell.empty_plan())
+    unasked = sorted(_writes(cell) - told.writes)
     wrong = {
         MISSED: not met,
         "nothing was told of it": not (in_spite or named),
         f"it never came to the goal: {_difference(told.goal, cell.snapshot())}": not in_the_end,
         f"unforeseen: {cell.broken!r}": bool(cell.broken),
-        f"written though nothing asked for it: {sorted(_writes(cell) - told.writes)}": _writes(cell)
-        > told.writes,
+        f"written though nothing asked for it: {unasked}": bool(unasked),
         "what is not ours was touched": cell.foreign() != foreign,
     }
     return Verdict(CONVERGES if in_spite else REPORTS, tuple(what for what, is_so in wrong.items() if is_so))

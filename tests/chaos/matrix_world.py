@@ -129,10 +129,8 @@ def _opened(
     cell = Cell(sandbox, None, stack, name, doors)  # type: ignore[arg-type]  # no nursery: it runs in this process
     try:
         with cell.listening(), pytest.MonkeyPatch.context() as patch:
-            for variable in (
-                "IDENTITY_ENDPOINT",
-                "IDENTITY_HEADER",
-            ):  # the SDK looks where App Service puts them
+            # The SDK looks where App Service puts them, at each request.
+            for variable in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
                 patch.setenv(variable, values[variable])
             patch.setattr(wiring, "TableLedger", partial(TableLedger, prefix=name))
             cell.forget()

@@ -50,7 +50,12 @@ class Worker:
         state = self.ledger.state(config.name)
         if state.paused:
             return Done(f"cluster {config.name} is paused: nothing is done")
-        taken = self.take(Arrival(wake_up, inserted), config, state.digest)
+        try:
+            taken = self.take(Arrival(wake_up, inserted), config, state.digest)
+        except Stale as lost:
+            # Not raised: what is raised five times is poison, and others being quicker is no failure.
+            self.queue.send(wake_up, 1)
+            return Done(f"{lost}: its message is sent again")
         if isinstance(taken, Done):
             return taken
         return self.run(config, wake_up.reason, taken, lambda *fence: reconcile(self.engine, config, *fence))

@@ -100,8 +100,10 @@ class World:
     # A message and the row
 
     def _read(self, state: State, worker: int, message: Message, tries: int) -> Iterator[Step]:
-        if tries >= TRIES:
-            raise Broken("contention alone raises")
+        if tries >= TRIES:  # it is sent again, a second later
+            again = Message(message.wake, (state.now + self.queue) // 2 * 2, state.now + 2)
+            yield f"{worker} loses every race", state._replace(queue=(*state.queue, again))
+            return
         now, what = state.now + self.skews[worker], f"{worker} reads {message.wake.reason}"
         made = self.protocol.arrive(message.wake, message.inserted, state.row, now, worker + 1)
         if state.budget.troubles and not tries:

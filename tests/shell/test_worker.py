@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import wakeups
+from reconciler import wakeups, worker
 from reconciler.errors import Denied, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import Limits
@@ -162,6 +162,16 @@ def test_a_lease_row_that_keeps_changing_is_read_again() -> None:
     world = settled_world()
     world.azure.fail("write_lease", Stale("somebody else wrote first"), times=3)
     assert world.handle().run is not None
+
+
+def test_a_message_that_loses_every_race_is_sent_again() -> None:
+    """Raised, it would be poison after five rounds, of nothing but others being quicker."""
+    world = settled_world()
+    world.azure.fail("write_lease", Stale("somebody else wrote first"), times=worker.TRIES)
+    assert "sent again" in world.handle().sentence
+    assert world.waiting() == [("event", 1.0)]
+    world.drain(10)
+    assert world.ledger.lease("prod").covered == world.clock.now() - timedelta(seconds=9)
 
 
 def test_a_guard_is_parked_only_where_something_is_written() -> None:

@@ -162,6 +162,7 @@ class _LoopThread:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.run(_cancel_the_rest())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
@@ -170,3 +171,11 @@ class _LoopThread:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it there and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _cancel_the_rest() -> None:
+    """End what servers leave behind when they stop: requests that hang by a fault, and whose clients are gone."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import gc
+import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from azure.storage.queue import QueueClient
@@ -219,6 +223,20 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_request_that_hangs_ends_with_the_sandbox(caplog: pytest.LogCaptureFixture) -> None:
+    """Its client is gone: no server waits for it, and the loop would complain of it long after."""
+    with Sandbox.start(SandboxOptions(clusters=("prod",), storage=False)) as sandbox:
+        sandbox.cluster_backdoor("prod", "POST", "faults", {"path": "configmaps", "mode": "hang"})
+        address = urlsplit(sandbox.endpoints["clusters"]["prod"]["server"])
+        tls = ssl.create_default_context(cafile=sandbox.endpoints["arm"]["ca"])
+        client = http.client.HTTPSConnection(address.netloc, context=tls)
+        client.request("GET", "/api/v1/configmaps")
+        until(lambda: not sandbox.cluster_backdoor("prod", "GET", "faults").body["value"])
+        client.close()
+    gc.collect()
+    assert not [record for record in caplog.records if "destroyed" in record.getMessage()]
 
 
 def test_an_app_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.bench.figures import Figure, Target
 from tests.bench.kubernetes_look import Answer, Round
 from tests.bench.kubernetes_servers import Servers, servers
 
-FEW, MANY, ROUNDS = 1_000, 10_000, 4
+FEW, MANY, ROUNDS = 1_000, 10_000, 5
 LOOK = Target("10,000 LoadBalancer Services in one cluster: observe + plan", must=2.0)
 WORK = Target("The same, seconds of CPU of the worker", must=2.0)
 MEMORY = Target("Peak memory of a process that looks at 10,000 Services (aim 400 MB)")

@@ -279,7 +279,8 @@ def _proofs(
     refs: Iterable[ServiceRef], cluster: Cluster, reader: _Reader, identity: str
 ) -> dict[ServiceRef, Proof]:
     """What the names prove; nothing, unless the cluster that was listed still answers after them."""
-    found = reader.each(refs, partial(_proof, cluster))
+    in_order = sorted(refs, key=lambda ref: (ref.key, ref.uid))
+    found = reader.each(in_order, partial(_proof, cluster))
     same = not found or not isinstance(reader.start(partial(_still, cluster, identity)).result(), Unknown)
     return {ref: p if same and isinstance(p, Proof) else Proof.UNKNOWN for ref, p in found.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,11 +31,11 @@ Tell = Callable[[str], None]
 
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Prints past the capture: the number of states belongs to the result."""
+    """Prints past the capture: the number of states belongs to the result. Under xdist only stderr gets out."""
 
     def say(text: str) -> None:
         with capsys.disabled():
-            print(f"\n{text}", end=" ")
+            print(f"\n{text}", end=" ", file=sys.stderr)
 
     return say
 

@@ -1,26 +1,31 @@
 """The product's own code against a small world in virtual time, drawn at random, with everything going wrong.
 
-A failing example is printed as a seed, the in-tree settings and a list of steps: ``replay`` plays exactly it.
+A failing example is printed as the arguments of ``replay``, which plays exactly it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from reconciler.model import InTree
 from tests.chaos_mode import FULL, SEED
-from tests.simulation.steps import Step
+from tests.simulation import steps as s
+from tests.simulation.replay import Mode, replay
 from tests.simulation.strategies import STEPS
+from tests.simulation.week import DAYS, day
 from tests.simulation.world import Simulation
 
-MODES: tuple[tuple[InTree, InTree], ...] = (("absent", "active"), ("absent", "absent"), ("active", "active"))
+ROOT = Path(__file__).parents[2]
 QUIET = settings(
     deadline=None,
     database=None,
@@ -29,11 +34,21 @@ QUIET = settings(
 )
 # 100,000 steps in full mode, in parts that the cores share.
 PARTS, EXAMPLES, LONG = (20, 125, 40) if FULL else (2, 30, 25)
-
-# Of a fixed length, so that they are long; with steps left out, so that they shrink.
-HISTORIES = st.lists(st.one_of(st.none(), *[STEPS] * 9), min_size=LONG, max_size=LONG).map(
-    lambda steps: [step for step in steps if step]
+MODES = st.sampled_from(
+    [
+        Mode("absent", "active"),
+        Mode("absent", "absent"),
+        Mode("active", "active"),
+        Mode("absent", "active", timer=False),
+    ]
 )
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def histories(length: int) -> st.SearchStrategy[list[s.Step]]:
+    """Of a fixed length, so that they are long; in full, unless steps are left out to shrink them."""
+    drawn = st.lists(st.one_of(st.none(), STEPS), min_size=length, max_size=length)
+    return drawn.map(lambda steps: [step for step in steps if step])
 
 
 @pytest.fixture(autouse=True)
@@ -45,41 +60,99 @@ def silent() -> Iterator[None]:
     log.disabled = before
 
 
-def replay(seed: int, modes: tuple[InTree, InTree], steps: Sequence[Step]) -> Simulation:
-    """Play the steps, then let everything come to rest. Raises AssertionError with the last calls."""
-    simulation = Simulation(seed, *modes)
-    try:
-        for step in steps:
-            simulation.play(step)
-        simulation.settle()
-    except AssertionError as error:
-        last = "\n".join(list(simulation.kernel.recent)[-60:])
-        raise AssertionError(f"{error}\n--- the last calls:\n{last}") from None
-    return simulation
-
-
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_the_invariants_hold_and_all_comes_to_rest(part: int) -> None:
-    """Services, hands, events, faults, clocks and crashes in any order: see watch.py and ending.py for what holds."""
-    played, began = [0, 0], time.perf_counter()
+    """Services, hands, events, faults, clocks, crashes in any order; watch.py and ending.py say what holds."""
+    played, lived, began = 0, 0.0, time.perf_counter()
 
     @seeded(SEED + part)
     @settings(QUIET, max_examples=EXAMPLES)
-    @given(
-        seed=st.integers(0, 2**32 - 1),
-        modes=st.sampled_from(MODES),
-        steps=HISTORIES,
-    )
-    def play(seed: int, modes: tuple[InTree, InTree], steps: list[Step]) -> None:
-        simulation = replay(seed, modes, steps)
-        played[0] += simulation.steps
-        played[1] += int(simulation.kernel.now)
+    @given(SEEDS, MODES, histories(LONG))
+    def play(seed: int, mode: Mode, steps: list[s.Step]) -> None:
+        nonlocal played, lived
+        simulation = replay(seed, mode, steps)
+        played += simulation.steps
+        lived += simulation.kernel.now
 
     play()
     seconds = time.perf_counter() - began
     print(
-        f"part {part}: {played[0]} steps, {played[1] / 86400:.1f} days in {seconds:.1f} s,"
-        f" {played[0] / seconds:.0f} steps/s"
+        f"simulation part {part}: {played} steps, {lived / 86400:.1f} days in {seconds:.1f} s, "
+        f"{played / seconds:.0f} steps/s"
     )
+
+
+@pytest.mark.timeout(600)
+def test_a_week_goes_by() -> None:
+    """Two clusters, every day its routine and its trouble, every night at rest. Prints what the week took."""
+    began, simulation = time.perf_counter(), Simulation(SEED)
+    for number in range(DAYS):
+        midnight = number * 86400.0
+        for hour, step in day(number):
+            simulation.kernel.run(max(0.0, midnight + hour * 3600 - simulation.kernel.now))
+            simulation.play(step)
+        simulation.settle()
+        simulation.kernel.run(max(0.0, midnight + 86400 - simulation.kernel.now))
+    seconds = time.perf_counter() - began
+    writes = sum(w.by in simulation.configs for w in simulation.watch.writes)
+    print(f"a simulated week: {simulation.kernel.calls} outside calls, {writes} writes, {seconds:.1f} s")
+    assert simulation.kernel.now >= DAYS * 86400
+
+
+STORY: Sequence[s.Step] = [
+    *[s.ApplyService("prod", name, s.Settings(address="10.224.0.50")) for name in ("web", "api", "pay")],
+    *[s.ApplyService("dev", name, s.Settings()) for name in ("web", "api", "pay", "log")],
+    s.Fault("azure", "get_private_link_service", "down", 2),
+    s.Crash(0, 11),
+    s.Events("reordered", 600),
+    s.Wait(200),
+    s.EditPls("dev", 1, "proxy"),
+    s.Fault("cluster", "get_service", "down"),
+    *[s.DeleteService("prod", name, force=True) for name in ("web", "api", "pay")],
+    s.Wait(120),
+]
+
+
+def test_the_same_seed_gives_the_same_history() -> None:
+    """Else a failure could not be replayed. Another seed gives another one."""
+    mode = Mode("absent", "active")
+    traces = [replay(seed, mode, STORY).kernel.trace for seed in (1, 1, 2)]
+    assert traces[0] == traces[1] != traces[2]
+
+
+def test_the_same_seed_gives_the_same_history_in_another_process() -> None:
+    """No order of sets, and nothing else that differs from process to process, reaches the outside calls."""
+    program = (
+        "import logging; logging.getLogger('reconciler').disabled = True\n"
+        "from tests.simulation.test_simulation import STORY, Mode, replay\n"
+        "print(replay(7, Mode('absent', 'active'), STORY).kernel.trace)"
+    )
+    traces = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": number},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=100,
+        ).stdout
+        for number in ("1", "2")
+    }
+    assert len(traces) == 1
+
+
+def test_a_history_shrinks_to_what_matters() -> None:
+    """Of twelve steps that lead to a write for one cluster, hardly more than the one that is needed is left."""
+
+    def writes(history: list[s.Step]) -> bool:
+        simulation = Simulation(3, "absent", "absent")
+        for step in history:
+            simulation.play(step)
+        return any(write.by == "dev" for write in simulation.watch.writes)
+
+    smallest = find(histories(12), writes, settings=settings(QUIET, max_examples=200))
+    assert any(isinstance(step, s.ApplyService) and step.cluster == "dev" for step in smallest)
+    assert len(smallest) <= 3

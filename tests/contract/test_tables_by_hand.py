@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from azure.data.tables import EdmType, EntityProperty, TableClient, UpdateMode
+from azure.data.tables import EdmType, EntityProperty, TableClient, TableEntity, UpdateMode
 
 from reconciler.adapters import table_keys as keys
 from reconciler.adapters.storage import StorageAccount
@@ -304,6 +304,36 @@ def test_the_refusal_names_table_row_and_way_out(ledger: TableLedger, hands: Han
         Rejected, match=f"table {hands.prefix}{table}, row prod / .*schema 2 is newer than 1.*up"
     ):
         READS[table](ledger)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ledger: ledger.put_ownership([replace(ROW, attempts=5)]),
+        lambda ledger: ledger.forget_ownership("prod", [PLS]),
+    ],
+    ids=["put", "forget"],
+)
+def test_a_newer_row_written_in_the_last_moment_stays_as_it_is(
+    ledger: TableLedger, hands: Hands, monkeypatch: pytest.MonkeyPatch, call: Callable[[TableLedger], object]
+) -> None:
+    """Between the read and the write: the write names the version it read, and is refused at the second look."""
+    ledger.put_ownership([ROW])
+    table = ledger._ownership
+    look = table._present
+    late: list[tuple[Any, Any]] = []
+
+    def looked(partition: str, keys: Sequence[str]) -> dict[str, TableEntity]:
+        found = look(partition, keys)
+        if not late:
+            hands.edit("ownership", schema=2, meaning="new")
+            late.extend(hands.everything("ownership"))
+        return found
+
+    monkeypatch.setattr(table, "_present", looked)
+    with pytest.raises(Rejected, match="schema 2 is newer"):
+        call(ledger)
+    assert hands.everything("ownership") == late
 
 
 def test_new_lines_of_history_do_not_touch_newer_ones(ledger: TableLedger, hands: Hands) -> None:

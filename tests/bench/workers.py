@@ -31,7 +31,7 @@ from tests.bench.figures import Figure, Target
 from tests.bench.kubernetes_pump import Pump
 from tests.bench.worlds import Cluster, World, world
 
-CLUSTERS, SERVICES, WORKERS = 50, 8, 4
+CLUSTERS, SERVICES, WORKERS = 50, 6, 4
 ARM_SECONDS = 0.05
 PATIENCE = 300.0
 POLLING = timedelta(milliseconds=100)

@@ -24,6 +24,7 @@ NAMES = {
     "tables": re.compile(r"\bthe (table|lease|reservation)\b"),
     "queues": re.compile(r"\bthe queue"),
 }
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # How many messages, and seconds, a world is given: while the fault lasts, and after it. What was told of is
 # given a few more, to see whether it converges in spite.
 DURING, DURING_SECONDS = 60, 15.0
@@ -125,7 +126,7 @@ def _tell(story: Story, cell: Cell) -> Told:
 def _writes(cell: Cell) -> frozenset[tuple[str, str]]:
     """What the product wrote and deleted at ARM, by method and id."""
     return frozenset(
-        (r.method, r.path.lower().replace(cell.name, ""))
+        (r.method, _GUID.sub("", r.path.lower().replace(cell.name, "")))
         for r in cell.requests()
         if r.system == "arm" and r.call.writes
     )

@@ -6,81 +6,24 @@ ARM refuses, and what it is busy with, is refused here too.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from reconciler.errors import NotFound, OutsideError, Rejected, RetryLater, Stale
+from reconciler.errors import NotFound, Rejected, RetryLater, Stale
+from tests.simulation.documents import (
+    FRONTENDS,
+    POLICY,
+    TRANSIT,
+    connections_of,
+    frontend_of,
+    group_of,
+)
+from tests.simulation.events import DELETED, FAILED, WRITTEN, EventGrid
 from tests.simulation.kernel import Kernel
 
 Json = dict[str, Any]
-NETWORK = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/{}/providers/Microsoft.Network"
-TRANSIT = ("Creating", "Updating", "Deleting")
-POLICY = "privateLinkServiceNetworkPolicies"
-FRONTENDS = "frontendIPConfigurations"
-ON = "loadBalancerFrontendIpConfigurations"
 MOST_PER_BALANCER = 8
-WRITTEN, DELETED = "Microsoft.Resources.ResourceWriteSuccess", "Microsoft.Resources.ResourceDeleteSuccess"
-FAILED = "Microsoft.Resources.ResourceWriteFailure"
-
-
-def network(group: str) -> str:
-    """The id of a resource group's Microsoft.Network part."""
-    return NETWORK.format(group)
-
-
-def frontend_of(pls: Json) -> str:
-    """The id of the frontend that a PLS is on, "" for none."""
-    used = pls["properties"].get(ON) or []
-    return str(used[0]["id"]) if used else ""
-
-
-def connections_of(pls: Json) -> list[Json]:
-    """The private endpoint connections of a PLS."""
-    found: list[Json] = pls["properties"].get("privateEndpointConnections") or []
-    return found
-
-
-def group_of(resource_id: str) -> str:
-    """The resource group of an id, in lower case."""
-    parts = resource_id.lower().split("/")
-    return parts[4] if len(parts) > 4 else ""
-
-
-@dataclass
-class EventGrid:
-    """Delivers what happened, late; loses, doubles and reorders it on request."""
-
-    kernel: Kernel
-    deliver: Callable[[str], None] = lambda body: None
-    until: dict[str, float] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def trouble(self, how: str) -> bool:
-        """Whether events go wrong in this way now."""
-        return self.until.get(how, 0.0) > self.kernel.now
-
-    def publish(self, kind: str, resource_id: str) -> None:
-        """Something happened to a resource."""
-        number, chance = next(self.numbers), self.kernel.random
-        if self.trouble("lost"):
-            return
-        event = {
-            "id": f"event-{number}",
-            "eventType": kind,
-            "subject": resource_id,
-            "eventTime": self.kernel.time().isoformat(),
-            "data": {},
-            "dataVersion": "2",
-            "metadataVersion": "1",
-            "topic": "/subscriptions/00000000-0000-0000-0000-000000000001",
-        }
-        body = json.dumps([event])
-        for _ in range(2 if self.trouble("doubled") else 1):
-            late = chance.uniform(0.3, 90.0 if self.trouble("reordered") else 2.0)
-            self.kernel.after(late, lambda: self.deliver(body))
 
 
 class Subscription:
@@ -346,8 +289,3 @@ class Subscription:
         self.events.publish(
             WRITTEN if state == "Succeeded" else FAILED, self.documents[resource_id.lower()]["id"]
         )
-
-
-def refusal(error: OutsideError) -> str:
-    """An error as the cloud provider tells it."""
-    return f"{error.code or type(error).__name__}: {error}"

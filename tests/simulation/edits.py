@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulation.arm import (
-    FRONTENDS,
-    ON,
-    POLICY,
-    TRANSIT,
-    WRITTEN,
-    Subscription,
-    connections_of,
-    network,
-)
+from tests.simulation.arm import Subscription
+from tests.simulation.documents import FRONTENDS, ON, POLICY, TRANSIT, connections_of, network
+from tests.simulation.events import WRITTEN
 from tests.simulation.steps import Connect, DeletePls, EditPls, MakeForeign
 from tests.simulation.watch import CLUSTER_TAG, OWNER_TAG
 

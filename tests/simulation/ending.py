@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.simulation.arm import frontend_of, network
+from tests.simulation.documents import frontend_of, network
 from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact
 from tests.simulation.steps import Settings
 from tests.simulation.watch import OWNER_TAG, belongs, tag

@@ -10,7 +10,8 @@ from reconciler import reading
 from reconciler.errors import NotFound, OutsideError, RetryLater
 from reconciler.model import LoadBalancer, PrivateLinkService, PublicIp, Service, Subnet
 from reconciler.ports import Accepted
-from tests.simulation.arm import Subscription, network
+from tests.simulation.arm import Subscription
+from tests.simulation.documents import network
 from tests.simulation.faults import Faults, error_of
 from tests.simulation.kernel import Kernel
 from tests.simulation.kubernetes import NAMESPACE, Api

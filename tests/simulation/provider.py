@@ -14,7 +14,8 @@ from sandbox.cloud_provider.ensuring import Balancing
 from sandbox.cloud_provider.in_tree import InTreeLinks, LinkCache
 from sandbox.cloud_provider.options import ArmAccess, ClusterAccess, ProviderOptions, SyncError
 from sandbox.cloud_provider.wishes import wants_balancer
-from tests.simulation.arm import FRONTENDS, TRANSIT, Subscription, refusal
+from tests.simulation.arm import Subscription
+from tests.simulation.documents import FRONTENDS, TRANSIT
 from tests.simulation.kernel import Kernel
 from tests.simulation.kubernetes import FINALIZER, Api
 
@@ -70,7 +71,7 @@ class ProviderArm:
             call()
         except OutsideError as error:
             self._write(method, path, False)
-            raise SyncError(f"{method} {path}: {refusal(error)}") from error
+            raise SyncError(f"{method} {path}: {error.code}: {error}") from error
         self._write(method, path, True)
 
     def _put(self, path: str, body: Json, etag: str) -> None:

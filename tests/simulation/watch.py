@@ -16,7 +16,8 @@ from reconciler import arm_ids
 from reconciler.errors import OutsideError
 from reconciler.ports import Lease
 from tests.fakes.ledger import MemoryLedger
-from tests.simulation.arm import FRONTENDS, POLICY, Subscription, connections_of, frontend_of, group_of
+from tests.simulation.arm import Subscription
+from tests.simulation.documents import FRONTENDS, POLICY, connections_of, frontend_of, group_of
 from tests.simulation.kernel import Flow, Kernel
 from tests.simulation.kubernetes import PREFIX, Api
 from tests.simulation.stage import WriteFact

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reconciler.model import ClusterConfig, InTree
 from tests.fakes.ledger import MemoryLedger
 from tests.simulation import edits
-from tests.simulation.arm import FRONTENDS, Subscription, network
+from tests.simulation.arm import Subscription
+from tests.simulation.documents import FRONTENDS, network
 from tests.simulation.ending import complaints
 from tests.simulation.faults import Faults
 from tests.simulation.kernel import Kernel

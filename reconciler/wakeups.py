@@ -183,9 +183,14 @@ def may_write(lease: Lease, now: datetime) -> bool:
     return held(lease, now) and lease.until is not None and now < lease.until - LAST_WRITES
 
 
+def is_same_hold(taken: Lease, current: Lease) -> bool:
+    """Whether the row still tells of the lease that was taken: nobody else has taken or released it."""
+    return current.fence == taken.fence and current.holder == taken.holder
+
+
 def renew(taken: Lease, current: Lease, now: datetime, lasts: timedelta) -> Lease | None:
     """The row with a longer lease, for a run whose looking took long. None where it is somebody else's by now."""
-    if current.fence != taken.fence or current.holder != taken.holder:
+    if not is_same_hold(taken, current):
         return None
     return replace(current, until=now + lasts)
 
@@ -215,7 +220,7 @@ def release(taken: Lease, current: Lease, ended: Ended, now: datetime) -> Releas
     """The end of a run. ``taken`` is the row as written when the lease was taken (its ``stamp`` is when
     observing began), ``current`` as just read. None where somebody else holds the lease by now.
     """
-    if current.fence != taken.fence or current.holder != taken.holder:
+    if not is_same_hold(taken, current):
         return None
     watermark = taken.stamp if ended.completed else current.covered
     row = replace(

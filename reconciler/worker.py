@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 
 from reconciler import poison, wakeups
 from reconciler.errors import OutsideError, Stale
+from reconciler.fencing import LeaseLost, fenced
 from reconciler.model import ClusterConfig
 from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.reconcile import Engine, Run, reconcile, record, update_state
 from reconciler.retention import Retention
 from reconciler.wakeups import PROBE, Arrival, Busy, Drop, Ended, Park, Take
 
-# Gets the fence (whether another write may start) and what to call before the first write.
-Work = Callable[[Callable[[], bool], Callable[[], None]], Run]
+# Gets the engine to use, the fence (whether another write may start) and what to call before the first write.
+Work = Callable[[Engine, Callable[[], bool], Callable[[], None]], Run]
 TRIES = 10
 log = logging.getLogger("reconciler")
 
@@ -58,7 +59,7 @@ class Worker:
             return Done(f"{lost}: its message is sent again")
         if isinstance(taken, Done):
             return taken
-        return self.run(config, wake_up.reason, taken, lambda *fence: reconcile(self.engine, config, *fence))
+        return self.run(config, wake_up.reason, taken, lambda e, *fence: reconcile(e, config, *fence))
 
     def take(self, arrival: Arrival, config: ClusterConfig, digest: str) -> Lease | Done:
         """The lease, or why there is nothing to do."""
@@ -123,9 +124,13 @@ class Worker:
     def run(self, config: ClusterConfig, reason: str, taken: Lease, work: Work) -> Done:
         """Do the work under the lease, write down what came of it, release."""
         clock, run_id, hold = self.engine.clock, self.new_id(), Hold(self, taken)
+        ledger = fenced(self.ledger, hold.is_ours)
         try:
-            run = work(hold.may_write, hold.before_writes)
-            record(self.ledger, run, run_id, reason, clock.now())
+            run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
+            record(ledger, run, run_id, reason, clock.now())
+        except LeaseLost:
+            # Who took it began to look after this message came.
+            return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
         except BaseException:
             self._give_up(taken)
             raise
@@ -193,6 +198,13 @@ class Hold:
     def may_write(self) -> bool:
         """The fence."""
         return wakeups.may_write(self.lease, self.worker.engine.clock.now())
+
+    def is_ours(self) -> bool:
+        """Whether nobody has taken over. The row is read only when the lease has run out."""
+        if wakeups.held(self.lease, self.worker.engine.clock.now()):
+            return True
+        current = self.worker.ledger.lease(self.lease.cluster)
+        return wakeups.is_same_hold(self.lease, current)
 
     def before_writes(self) -> None:
         """Renew the lease."""

@@ -19,7 +19,7 @@ from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.plan import DeletePls, PutPls, Reason
 from reconciler.ports import ClusterState, Lease, WakeUp
-from reconciler.reconcile import Run, carry_out, decide, dry_run, released, report_of
+from reconciler.reconcile import Engine, Run, carry_out, decide, dry_run, released, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
 from reconciler.settings import Settings
 from reconciler.wakeups import Arrival
@@ -136,8 +136,9 @@ class Rounds:
 
     def _round(self, first: bool, deadline: datetime) -> Run:
         taken = self._lease(deadline)
-        done = self.worker.run(self.config, wakeups.PERSON, taken, lambda *fence: self._work(first, *fence))
-        assert done.run is not None  # a run that was begun ends with one, or raises
+        done = self.worker.run(self.config, wakeups.PERSON, taken, lambda *given: self._work(first, *given))
+        if done.run is None:
+            raise RetryLater(done.sentence)
         self._remember(done, done.run, first)
         return done.run
 
@@ -156,8 +157,10 @@ class Rounds:
                 told = True
             time.sleep(POLL_SECONDS)
 
-    def _work(self, first: bool, may_start: Callable[[], bool], before: Callable[[], None]) -> Run:
-        run = dry_run(self.worker.engine, self.config)
+    def _work(
+        self, first: bool, engine: Engine, may_start: Callable[[], bool], before: Callable[[], None]
+    ) -> Run:
+        run = dry_run(engine, self.config)
         if first or not run.plan.empty:
             self.talk(plan_text(run.plan, self.config.mode))
         if first and self._differs(run):
@@ -165,7 +168,7 @@ class Rounds:
             return run
         if first and self.options.force:
             run = self._release(run, self.options.force)
-        return carry_out(self.worker.engine, run, may_start, before, self._progress)
+        return carry_out(engine, run, may_start, before, self._progress)
 
     def _differs(self, run: Run) -> bool:
         expected = self.options.expect

@@ -429,6 +429,30 @@ def test_a_run_whose_lease_was_taken_over_while_it_looked_writes_nothing() -> No
     assert world.ledger.lease("prod").holder == "other"
 
 
+def test_a_run_that_stood_still_writes_nothing_into_the_ledger_either() -> None:
+    """What it knew is old: sightings, rows and findings of the new holder stay."""
+    world = worlds.make(WEB)
+
+    def taken_over() -> None:
+        world.clock.forward(130)
+        held_by_another(world)
+        world.forget_calls()
+
+    world.azure.meanwhile["put_private_link_service"] = taken_over
+    done = world.handle()
+    assert "another has taken over" in done.sentence
+    assert set(world.calls) <= {"put_private_link_service", "lease"}
+    assert world.ledger.lease("prod").holder == "other"
+
+
+def test_a_run_that_outlasted_its_lease_is_written_down_if_nobody_took_over() -> None:
+    """A slow machine alone loses no outcome."""
+    world = worlds.make(WEB)
+    world.azure.meanwhile["put_private_link_service"] = lambda: world.clock.forward(130)
+    assert world.handle().run is not None
+    assert world.ledger.state("prod").last_run["writes"][0]["result"] == "accepted"
+
+
 def test_clusters_do_not_wait_for_each_other() -> None:
     """A lease, a back-off and a broken cluster are that cluster's."""
     world = worlds.make(WEB, clusters=("prod", "dev"))

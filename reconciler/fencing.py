@@ -1,0 +1,39 @@
+"""The ledger of one run: once somebody else has taken its lease, nothing more is written down by it.
+
+A process may stand still for minutes, in a debugger or on a starved host, and go on with what it knew before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from reconciler.ports import Ledger
+
+READS = frozenset({"ownership", "sharing", "reservations", "lease", "state", "states", "history"})
+
+
+class LeaseLost(Exception):
+    """Another run holds the cluster, and began to observe after this one: what this one knows is old."""
+
+
+def fenced(ledger: Ledger, is_ours: Callable[[], bool]) -> Ledger:
+    """The ledger, whose writes raise LeaseLost where the lease is no longer ours."""
+    return cast(Ledger, _Fenced(ledger, is_ours))
+
+
+class _Fenced:
+    def __init__(self, ledger: Ledger, is_ours: Callable[[], bool]) -> None:
+        self._ledger, self._is_ours = ledger, is_ours
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._ledger, name)
+        return method if name in READS else self._guarded(method)
+
+    def _guarded(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*values: Any, **named: Any) -> Any:
+            if not self._is_ours():
+                raise LeaseLost
+            return write(*values, **named)
+
+        return call

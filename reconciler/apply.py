@@ -48,10 +48,15 @@ class Writer:
 
     def apply(self, plan: Plan, observed: Observed, progress: Progress = lambda outcome: None) -> Applied:
         """Carry out ``plan.writes``. Raises OutsideError only where the ledger fails."""
-        noted = bookkeeping.intents(plan, observed.now)
+        may, cannot = self.gate.candidates(plan.writes, network_keys, bookkeeping.running(observed))
+        begun = replace(plan, writes=may)
+        noted = bookkeeping.intents(begun, observed.now)
         self._index(plan, observed)
         self._record(observed.ownership, noted)
-        outcomes = self._write(plan, observed, progress)
+        left = tuple(Outcome(write, Result.LEFT) for write in cannot)
+        for outcome in left:
+            progress(outcome)
+        outcomes = (*self._write(begun, observed, progress), *left)
         now = self.clock.now()
         rows = bookkeeping.settle(plan.ownership, noted, outcomes, now)
         lost = bookkeeping.lost_names(outcomes)
@@ -104,6 +109,7 @@ class Writer:
         recheck = Recheck(self.azure, self.clock, observed, plan.writes)
         owners = {arm_ids.key(r.pls_id): r for r in plan.ownership}
         account = observed.cluster.subscription
+        running = bookkeeping.running(observed)
         stop: list[Outcome] = []
         busy: set[str] = set()
         outcomes: list[Outcome] = []
@@ -117,19 +123,23 @@ class Writer:
             lambda write: self._one(write, recheck, owners, may_start),
             self.pool,
             may_start,
-            bookkeeping.running(observed),
-            lambda outcome: outcome.result is Result.ACCEPTED,
+            running,
+            lambda outcome: outcome.result in (Result.ACCEPTED, Result.BUSY),
         )
         for write, ended in ends:
-            outcome = ended or Outcome(write, Result.LEFT)
-            outcomes.append(outcome)
-            progress(outcome)
+            outcome, keys = ended or Outcome(write, Result.LEFT), network_keys(write)
             if _is_throttled(outcome):
                 stop.append(outcome)
                 self.gate.close(account, _throttled_until([outcome], self.clock.now()))
             elif outcome.result is Result.BUSY:
-                busy |= network_keys(write)
-                self.gate.busy(network_keys(write))
+                if self.gate.serialises(keys) and any(running[key] for key in keys):
+                    outcome = Outcome(write, Result.LEFT)  # by what we began ourselves: no fault of the PLS
+                busy |= keys
+                self.gate.busy(keys)
+            elif outcome.result is Result.ACCEPTED:
+                running.update(keys)
+            outcomes.append(outcome)
+            progress(outcome)
         written = (o.write for o in outcomes if o.result is Result.ACCEPTED)
         self.gate.quiet({key for write in written for key in network_keys(write)} - busy)
         return tuple(outcomes)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
-from reconciler.model import IN_TRANSIT, Observed, Ownership, known
+from reconciler.model import IN_TRANSIT, WAIT, Observed, Ownership, known
 from reconciler.plan import (
     DeleteConnection,
     DeletePls,
@@ -29,7 +29,10 @@ from reconciler.ports import Accepted, HistoryEntry
 BUSY_DELAYS = (2, 5, 15, 60, 300)
 REFUSED_DELAYS = (30, 120, 600, 3600)
 BUSY_IS_NEWS_FROM = 3
+# An operation that was seen for longer (seconds) is in nobody's way any more.
+LONGEST_OPERATION = 300.0
 NO_ANSWER = Accepted()
+NO_TIME = timedelta(0)
 
 
 class Result(StrEnum):
@@ -168,21 +171,22 @@ def come_back(
     """When the next look is due at the latest; None where only the timer needs to look."""
     times = [plan.come_back] if plan.come_back else []
     for outcome in outcomes:
-        if seconds := _seconds_until_look(outcome):
+        if seconds := _seconds_until_look(outcome, plan.sightings, now):
             times.append(now + timedelta(seconds=seconds))
     times += [row.not_before for row in rows if row.attempts and row.not_before and row.not_before > now]
     return min(times, default=None)
 
 
-def _seconds_until_look(outcome: Outcome) -> float:
+def _seconds_until_look(outcome: Outcome, sightings: Mapping[str, datetime], now: datetime) -> float:
     """Accepted is not done: a PUT takes seconds to minutes, and its event may never come."""
     match outcome.result:
         case Result.ACCEPTED:
             return 1.0 if isinstance(outcome.write, PutSubnet) else 2.0
         case Result.UNKNOWN:
             return 5.0
-        case Result.LEFT:  # for the next lease, or for operations that are in the way
-            return 2.0
+        case Result.LEFT:  # for the next lease, or for operations in the way: the longer they take, the rarer
+            waited = max((now - at for key, at in sightings.items() if key.startswith(WAIT)), default=NO_TIME)
+            return min(max(2.0, waited.total_seconds() / 2), 60.0)
         case Result.BUSY:
             asked = outcome.error.after if isinstance(outcome.error, RetryLater) else None
             return max(2.0, asked or 0.0)
@@ -244,12 +248,19 @@ def network_keys(write: Write) -> frozenset[str]:
 
 
 def running(observed: Observed) -> Counter[str]:
-    """How many operations were seen under way below each load balancer and virtual network, whoever began them."""
+    """How many of the cluster's operations were seen under way below each load balancer and virtual network.
+
+    Not those of others, nor what has been going on for long: nobody's stuck operation holds writes back for good.
+    """
+    rows = {arm_ids.key(row.pls_id) for row in observed.ownership}
+    oldest = observed.now - timedelta(seconds=LONGEST_OPERATION)
     return Counter(
-        key
+        network
         for pls in known(observed.private_link_services)
         if pls.provisioning_state in IN_TRANSIT
-        for key in _networks(pls.frontend_id, *(ip.subnet_id for ip in pls.nat_ips))
+        and (key := arm_ids.key(pls.id)) in rows
+        and observed.sightings.get(f"{WAIT}{key}", observed.now) > oldest
+        for network in _networks(pls.frontend_id, *(ip.subnet_id for ip in pls.nat_ips))
     )
 
 

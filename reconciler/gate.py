@@ -23,6 +23,8 @@ R = TypeVar("R")
 # holds twice of what flows in during the longest pause, so that none is lost.
 TOKENS_PER_SECOND = 10.0
 LONGEST_PAUSE = 10.0
+# Candidates beyond what fits, in place of those that end without an operation.
+SPARE = 4
 NONE_RUN: Mapping[str, int] = MappingProxyType({})
 
 
@@ -65,6 +67,11 @@ class Gate:
         with self._lock:
             return self._limits.get(key, self.per_network)
 
+    def serialises(self, keys: Iterable[str]) -> bool:
+        """Whether ARM said lately that it does so below one of these."""
+        with self._lock:
+            return any(key in self._limits for key in keys)
+
     def busy(self, keys: Iterable[str]) -> None:
         """ARM said that one of these was busy."""
         with self._lock:
@@ -79,6 +86,20 @@ class Gate:
                     self._limits[key] += 1
                     if self._limits[key] >= self.per_network:
                         del self._limits[key]
+
+    def candidates(
+        self, items: Iterable[T], keys: Callable[[T], frozenset[str]], running: Mapping[str, int]
+    ) -> tuple[tuple[T, ...], tuple[T, ...]]:
+        """Which items may come to start beside the operations that run, and which will not in this run."""
+        counts: Counter[str] = Counter()
+        may, cannot = list[T](), list[T]()
+        for item in items:
+            mine = keys(item)
+            rooms = [(room, counts[key]) for key in mine if (room := self._room(key, running)) is not None]
+            fits = all(room > 0 and count < room + SPARE for room, count in rooms)
+            (may if fits else cannot).append(item)
+            counts.update(mine if fits else ())
+        return tuple(may), tuple(cannot)
 
     def run(
         self,
@@ -133,12 +154,15 @@ class Gate:
             if not queue:
                 del waiting[mine]
 
-    def _fits(self, key: str, counts: Mapping[str, int], operations: Mapping[str, int]) -> bool:
+    def _room(self, key: str, operations: Mapping[str, int]) -> int | None:
+        """How many operations may begin below a network where ARM serialises them; None elsewhere."""
         with self._lock:
             learned = self._limits.get(key)
-        if learned is None:
-            return counts.get(key, 0) < self.per_network
-        return counts.get(key, 0) + operations.get(key, 0) < learned
+        return None if learned is None else learned - operations.get(key, 0)
+
+    def _fits(self, key: str, counts: Mapping[str, int], operations: Mapping[str, int]) -> bool:
+        room = self._room(key, operations)
+        return counts.get(key, 0) < (self.per_network if room is None else room)
 
 
 def _grouped(items: Iterable[T], keys: Callable[[T], frozenset[str]]) -> dict[frozenset[str], deque[T]]:

@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 
 CLUSTER_TAG = "k8s-azure-cluster-name"
 OWNER_TAG = "k8s-azure-owner-service"
+WAIT = "wait:"  # what the sightings of things in transit begin with
 IN_TRANSIT = ("Creating", "Updating", "Deleting")  # provisioning states while an operation runs
 STANDARD_PREFIX = "service.beta.kubernetes.io/azure-pls-"
 

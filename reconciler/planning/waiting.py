@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler import arm_ids
-from reconciler.model import IN_TRANSIT, LoadBalancer, PrivateLinkService, Subnet
+from reconciler.model import IN_TRANSIT, WAIT, LoadBalancer, PrivateLinkService, Subnet
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
 
@@ -51,7 +51,7 @@ def subnet_in_transit(draft: Draft, subnet: Subnet, service: str, pls_id: str) -
 
 
 def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str, *, soonest: float = 2.0) -> None:
-    since = draft.seen_since(f"wait:{key}")
+    since = draft.seen_since(f"{WAIT}{key}")
     waited = (draft.observed.now - since).total_seconds()
     if waited >= draft.limits.stuck_seconds:
         sentence = f"{what} for {waited / 60:.0f} minutes. Look at its last operation in Azure."

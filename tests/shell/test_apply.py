@@ -457,6 +457,21 @@ def test_below_a_network_that_was_busy_operations_under_way_hold_the_rest_back()
     assert Counter(results(world.run())) == {Result.ACCEPTED: 1, Result.LEFT: 3}
 
 
+def test_who_is_refused_for_an_operation_of_ours_is_left_without_an_attempt() -> None:
+    """The limit is tried out again and again: those it is tried with would end up waiting for minutes."""
+    gate = Gate(16, 4)
+    world = worlds.make(*worlds.some(6), slow=True, gate=gate)
+    gate.busy({BALANCER.lower()})
+    gate.busy({BALANCER.lower()})
+    assert Counter(results(world.run())) == {Result.ACCEPTED: 1, Result.LEFT: 5}
+    assert gate.limit(BALANCER.lower()) == 2
+    world.clock.forward(2)
+    world.azure.fail("put_private_link_service", BUSY)
+    assert Counter(results(world.run())) == {Result.LEFT: 5}
+    assert {r.attempts for r in world.ledger.ownership("prod")} == {0}
+    assert gate.limit(BALANCER.lower()) == 1
+
+
 def test_a_pls_that_went_meanwhile_is_not_updated() -> None:
     """The body of an update is no body to create from: the next look plans that."""
     world = worlds.make(WEB)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import bookkeeping
+from reconciler import arm_ids, bookkeeping
 from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
 from reconciler.errors import (
     Conflict,
@@ -28,6 +28,7 @@ from tests.builders import (
     decide,
     frontend,
     network_id,
+    observe,
     pls,
     put_of,
     row,
@@ -302,3 +303,25 @@ def test_a_put_goes_below_its_load_balancer_and_its_virtual_network() -> None:
     assert network_keys(DELETE) == frozenset({balancer})
     assert network_keys(SUBNET) == frozenset({VNET.lower()})
     assert network_keys(replace(DELETE, frontend_id="")) == frozenset()
+
+
+def test_only_fresh_operations_of_ours_are_in_the_way() -> None:
+    """A stuck one, or one of somebody else, would hold back every write below the network for good."""
+    there = pls(frontend(WEB), WEB, provisioningState="Updating")
+    key = arm_ids.key(there.id)
+    world = observe(WEB, links=[there], ownership=[row(there, WEB)])
+    networks = {
+        arm_ids.key(arm_ids.load_balancer_of(i)) for i in (there.frontend_id, there.nat_ips[0].subnet_id)
+    }
+    assert bookkeeping.running(world) == dict.fromkeys(networks, 1)
+    assert bookkeeping.running(replace(world, sightings={f"wait:{key}": after(seconds=-299)})).total() == 2
+    assert bookkeeping.running(replace(world, sightings={f"wait:{key}": after(seconds=-300)})) == {}
+    assert bookkeeping.running(replace(world, ownership=())) == {}
+
+
+def test_what_is_left_behind_a_long_operation_is_looked_at_ever_more_rarely() -> None:
+    """A look each two seconds for as long as an operation takes would be a hot loop."""
+    left = [Outcome(PUT, Result.LEFT)]
+    for seconds, pause in ((1, 2), (4, 2), (30, 15), (200, 60)):
+        plan = Plan("prod", sightings={"wait:x": after(seconds=-seconds), "gone:y": after(seconds=-9999)})
+        assert bookkeeping.come_back(plan, (), left, NOW) == after(seconds=pause)

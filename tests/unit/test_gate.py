@@ -117,6 +117,18 @@ def test_operations_are_in_the_way_only_below_a_network_that_said_so(pool: Threa
     assert sorted(done({"a": 2})) == free
 
 
+def test_only_what_may_come_to_start_is_a_candidate() -> None:
+    """Intents are written for candidates: for a hundred that wait for one operation they would be written in vain."""
+    gate, items = Gate(16, 4), [f"{n}{i}" for n in "ab" for i in range(20)]
+    free = tuple(f"b{i}" for i in range(20))
+    gate.busy({"a"})
+    may, cannot = gate.candidates(items, key, {"a": 1, "b": 9})
+    assert may == ("a0", "a1", "a2", "a3", "a4", *free)
+    assert cannot == tuple(f"a{i}" for i in range(5, 20))
+    assert gate.candidates(items, key, {"a": 2})[0] == free
+    assert gate.candidates(items, lambda item: key(item) | {"a"}, {"a": 2})[0] == ()
+
+
 def test_a_busy_answer_stops_the_rest_below_the_network(pool: ThreadPoolExecutor) -> None:
     """What began before it is in the way of all others: each further request would be one more refusal."""
     gate, tried = Gate(16, 1), list[str]()

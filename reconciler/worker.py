@@ -55,6 +55,8 @@ class Worker:
             taken = self.take(Arrival(wake_up, inserted), config, state.digest)
         except Stale as lost:
             # Not raised: what is raised five times is poison, and others being quicker is no failure.
+            # Told all the same: a service that refuses every write looks like this, too.
+            log.warning("%s", lost)
             self.queue.send(wake_up, 1)
             return Done(f"{lost}: its message is sent again")
         if isinstance(taken, Done):

@@ -164,11 +164,12 @@ def test_a_lease_row_that_keeps_changing_is_read_again() -> None:
     assert world.handle().run is not None
 
 
-def test_a_message_that_loses_every_race_is_sent_again() -> None:
-    """Raised, it would be poison after five rounds, of nothing but others being quicker."""
+def test_a_message_that_loses_every_race_is_sent_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Raised, it would be poison after five rounds, of nothing but others being quicker; a warning tells of it."""
     world = settled_world()
     world.azure.fail("write_lease", Stale("somebody else wrote first"), times=worker.TRIES)
     assert "sent again" in world.handle().sentence
+    assert "changed 10 times" in caplog.text
     assert world.waiting() == [("event", 1.0)]
     world.drain(10)
     assert world.ledger.lease("prod").covered == world.clock.now() - timedelta(seconds=9)

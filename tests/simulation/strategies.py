@@ -166,3 +166,26 @@ STEPS: st.SearchStrategy[s.Step] = st.one_of(
     VIEWS,
     *[PROCESS] * 2,
 )
+
+NAMED = st.builds(
+    s.ApplyService,
+    CLUSTERS,
+    NAMES,
+    st.builds(s.Settings, name=st.sampled_from(["one", "two"]), group=st.sampled_from([None, SHARED_GROUP])),
+)
+# Of everything something; and histories of few kinds of steps, in which they meet more often.
+THEMES: tuple[st.SearchStrategy[s.Step], ...] = (
+    STEPS,
+    st.one_of(*[APPLY] * 3, DELETE, *[WAIT] * 2, *[MEANWHILE] * 4, *[PROCESS] * 4),
+    st.one_of(*[NAMED] * 4, *[DELETE] * 2, *[WAIT] * 2, MEANWHILE, FAULTS),
+)
+
+
+def histories(length: int) -> st.SearchStrategy[list[s.Step]]:
+    """Of a fixed length, so that they are long; in full, unless steps are left out to shrink them."""
+
+    def drawn(theme: st.SearchStrategy[s.Step]) -> st.SearchStrategy[list[s.Step | None]]:
+        return st.lists(st.one_of(st.none(), theme), min_size=length, max_size=length)
+
+    every = st.sampled_from(range(len(THEMES))).flatmap(lambda number: drawn(THEMES[number]))
+    return every.map(lambda steps: [step for step in steps if step])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.chaos_mode import FULL, SEED
 from tests.simulation import steps as s
 from tests.simulation.replay import Mode, replay
-from tests.simulation.strategies import STEPS
+from tests.simulation.strategies import histories
 from tests.simulation.week import DAYS, day
 from tests.simulation.world import Simulation
 
@@ -43,12 +43,6 @@ MODES = st.sampled_from(
     ]
 )
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-def histories(length: int) -> st.SearchStrategy[list[s.Step]]:
-    """Of a fixed length, so that they are long; in full, unless steps are left out to shrink them."""
-    drawn = st.lists(st.one_of(st.none(), STEPS), min_size=length, max_size=length)
-    return drawn.map(lambda steps: [step for step in steps if step])
 
 
 @pytest.fixture(autouse=True)

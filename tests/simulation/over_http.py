@@ -27,8 +27,8 @@ from typing import Any, Self
 from reconciler import settings as product_settings
 from reconciler import wiring
 from reconciler.api import Api
-from reconciler.wakeups import PERSON as BY_PERSON
 from reconciler.ports import WakeUp
+from reconciler.wakeups import PERSON as BY_PERSON
 from tests.chaos.clock import ShiftedClock, on_clock
 from tests.simulation import over_http_faults as faults
 from tests.simulation.ending import complaints
@@ -37,6 +37,7 @@ from tests.simulation.over_http_hook import STOOD_STILL
 from tests.simulation.over_http_people import People
 from tests.simulation.over_http_words import Words
 from tests.simulation.over_http_world import CLUSTERS, Door, HttpWorld
+from tests.simulation.ports import STRANGER
 from tests.simulation.stage import Facts
 from tests.simulation.steps import (
     Crash,
@@ -150,15 +151,11 @@ class HttpStage:
             self._timer_at += timedelta(seconds=TIMER)
 
     def _do(self, step: Step) -> None:
-        now = self.world.now
         match step:
             case Meanwhile():
-                number = next(self._numbers)
-                self.door.happenings[number] = lambda: self.people.happen(step.step)
-                self._meanwhile[number] = {"number": number, **faults.moment(step.port, step.method)}
-                self._begin()
+                self._wait_for(step)
             case Events():
-                self.world.troubled[step.how] = now + timedelta(seconds=step.seconds)
+                self.world.troubled[step.how] = self.world.now + timedelta(seconds=step.seconds)
             case Fault():
                 for system, fault in faults.doors(step):
                     for name in CLUSTERS if system == "kubernetes" else (system,):
@@ -169,19 +166,28 @@ class HttpStage:
                 self._list(step.cluster, step.seconds, faults.empty_list(half=step.half))
             case Imposter():
                 self._list(step.cluster, step.seconds, faults.imposter())
-            case Crash():
-                self._crash = {"calls": step.calls, "acted": step.acted}
-                self._begin()
-            case Freeze():
-                self._freeze = {"calls": step.calls, "seconds": step.seconds}
-                self._begin()
-            case Jump():
-                self._ahead = float(step.seconds)
-                self._begin()
+            case Crash() | Freeze() | Jump():
+                self._hit(step)
             case Wait():
                 pass
             case _:
                 self.people.happen(step)
+
+    def _hit(self, step: Crash | Freeze | Jump) -> None:
+        match step:
+            case Crash():
+                self._crash = {"calls": step.calls, "acted": step.acted}
+            case Freeze():
+                self._freeze = {"calls": step.calls, "seconds": step.seconds}
+            case Jump():
+                self._ahead = float(step.seconds)
+        self._begin()
+
+    def _wait_for(self, step: Meanwhile) -> None:
+        number = next(self._numbers)
+        self.door.happenings[number] = lambda: self.people.happen(step.step)
+        self._meanwhile[number] = {"number": number, **faults.moment(step.port, step.method)}
+        self._begin()
 
     def _list(self, cluster: str, seconds: int, told: list[Json]) -> None:
         self._lists[cluster] = self.world.now + timedelta(seconds=seconds), told
@@ -243,7 +249,7 @@ class HttpStage:
             state = self.ledger.state(name)
             if held := str(state.last_run.get("heldDigest") or ""):
                 self._api.release({"cluster": name, "digest": held})
-            if state.offered and state.offered != faults.STRANGER:
+            if state.offered and state.offered != STRANGER:
                 self._api.release({"cluster": name, "identity": state.offered})
 
     def facts(self) -> Facts:

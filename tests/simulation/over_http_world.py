@@ -93,10 +93,11 @@ class HttpWorld(World):
 
     def _earliest(self, end: datetime) -> Message | None:
         """The next message, unless there is none before the end."""
-        for wait in (lambda: None, self._rest):
-            if not self._due():
-                wait()
-                self._take()
+        if not self._due():
+            self._take()
+        if not self._due():
+            self._rest()
+            self._take()
         if not self.held or min(m.at for m in self.held) > max(end, self.now):
             return None
         message = min(self.held, key=lambda m: m.at)

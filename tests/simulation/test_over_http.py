@@ -10,19 +10,19 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos_mode import FULL, SEED
-from tests.simulation.over_http_runs import histories, run
+from tests.simulation.over_http_runs import history, run
 
 pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.azurite]
 
 RUNS, SHORT, STEPS = 20, 2, 30
-HISTORIES = histories(SEED, RUNS, STEPS)
 
 
 @pytest.mark.timeout(600)  # against hanging: a quiet machine takes some seconds
 @pytest.mark.parametrize("number", range(RUNS if FULL else SHORT))
 def test_over_http_the_same_steps_end_as_in_the_simulation(number: int) -> None:
     """Prints a line per run."""
-    steps, seed = HISTORIES[number], SEED + number
+    seed = SEED + number
+    steps = history(seed, STEPS)
     free = run(seed, steps)
     equal, told = "yes", free
     if free.difference:

@@ -1,4 +1,4 @@
-"""Azure Resource Manager (the port ``Azure``), through the pipeline of Azure's SDK with JSON in and out.
+"""Azure Resource Manager (the port ``Azure``), through ``azure-mgmt-network`` with JSON in and out.
 
 JSON, so that properties this package does not know survive a read and a write. Nothing is retried and no
 long-running operation is waited for. An answer that cannot be read is an error, never an empty one.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
-API_VERSION = "2026-03-01"  # of Microsoft.Network, as azure-mgmt-network 33.1 has it; all calls use the same
+API_VERSION = "2026-03-01"  # what azure-mgmt-network 33.1 was made for; all calls use the same
 _MOST_PAGES = 200
 _BODY_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -176,7 +176,7 @@ class ArmAzure:
             raise Rejected(
                 f"Azure, {request}, sent a link to another address for the next page; not followed"
             )
-        return url.replace("{", "%7B").replace("}", "%7D")
+        return url.replace("{", "%7B").replace("}", "%7D")  # the SDK would take them for placeholders
 
     def _document(self, request: Request, url: str) -> Json:
         return _parsed(request, self._send(request, url, {200}).content)
@@ -255,8 +255,8 @@ def _session(access: ArmAccess) -> Any:
 def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any:
     from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
     from azure.core.pipeline.transport import RequestsTransport
-    from azure.mgmt.core import ARMPipelineClient
     from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+    from azure.mgmt.network import NetworkManagementClient
 
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     transport = RequestsTransport(
@@ -276,7 +276,10 @@ def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any
         UserAgentPolicy(user_agent="pls-reconciler"),
         ARMChallengeAuthenticationPolicy(credential, scope),
     ]
-    return ARMPipelineClient(access.endpoint.rstrip("/"), policies=policies, transport=transport)
+    # Ids carry their own subscription; the client's is never used.
+    return NetworkManagementClient(
+        credential, "-", access.endpoint.rstrip("/"), policies=policies, transport=transport
+    )
 
 
 def _body(request: Request, response: Any) -> bytes:

@@ -92,7 +92,7 @@ def _app() -> float:
     body = json.dumps({"cluster": "large", "reason": PERSON}).encode()
     message = QueueMessage(body=body, insertion_time=datetime.now(UTC))  # type: ignore[no-untyped-call]
     asyncio.run(function_app.on_reconcile(message))
-    assert "azure.mgmt.core" in sys.modules, "the message led to no run"
+    assert "azure.mgmt.network" in sys.modules, "the message led to no run"
     return imported
 
 

@@ -29,7 +29,7 @@ from tests.chaos.clock import ShiftedClock, on_clock
 # What the product imports at first use; each fork would pay for it again.
 _LAZY = (
     "azure.identity",
-    "azure.mgmt.core",
+    "azure.mgmt.network",
     "azure.core.rest",
     "kubernetes.client.api_client",
     "kubernetes.config",

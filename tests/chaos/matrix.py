@@ -117,6 +117,8 @@ def _tell(story: Story, cell: Cell) -> Told:
     cell.settle()
     assert cell.snapshot() != before, f"the story {story.name} changes nothing"
     requests = cell.requests()
+    for request in requests:
+        assert re.search(request.call.pattern, request.path, re.IGNORECASE), f"no fault would meet {request}"
     assert cell.empty_plan(), f"the story {story.name} does not end"
     assert not cell.broken, cell.broken
     assert cell.foreign() == foreign

@@ -55,8 +55,11 @@ class Call:
     @property
     def pattern(self) -> str:
         """The regular expression by which a fault finds it."""
-        name = r"(?!reserved|%7C|\||schema)[^/?'#$]*" if self.system == "tables" else "[^/?']*"
-        return "^" + name.join(map(re.escape, self.path.split(ANY))) + r"(\?.*)?$"
+        parts = [re.escape(part) for part in self.path.split(ANY)]
+        # A row's key is not one of the marked kinds, which are calls of their own.
+        names = [r"(?!reserved|(?:%7C|\|)?schema)" if part.endswith("='") else "" for part in parts[:-1]]
+        between = [f"{name}[^/?'#$]*" for name in names]
+        return "^" + "".join(map("".join, zip(parts, [*between, ""], strict=True))) + r"(\?.*)?$"
 
     def __str__(self) -> str:
         """As people know it: without what all paths of a system begin with."""

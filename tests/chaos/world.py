@@ -31,9 +31,11 @@ from sandbox.demo_world import NETWORK
 from sandbox.up import Sandbox, SandboxOptions
 from sandbox.up_servers import VNET
 from tests.chaos.clock import HOLD
+from tests.chaos.crash_messages import Delivery, Message, Settled
 from tests.chaos.crash_process import Died, Nursery, WorkerProcess
 from tests.scenarios.world import World as Users
 
+__all__ = ["CLUSTER", "RECORD", "Delivery", "Message", "NeverQuiet", "Settled", "World"]
 Json = dict[str, Any]
 
 CLUSTER = "prod"
@@ -53,57 +55,6 @@ TRANSIT = {"Updating", "Deleting", "Creating"}
 
 class NeverQuiet(AssertionError):
     """Messages went on and on, or Azure never came to rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message in the platform's hands, to be delivered at ``at`` (shifted time)."""
-
-    kind: str
-    at: datetime
-    body: str = ""
-    inserted: datetime | None = None
-    queue: str = ""
-    tries: int = 0
-    orphaned: bool = False  # its worker died
-
-    @property
-    def reason(self) -> str:
-        """Why the worker is woken; "" for other kinds."""
-        return str(json.loads(base64.b64decode(self.body))["reason"]) if self.kind == "wake-up" else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that was handed over, and how it ended: ``done``, ``error`` or ``died``."""
-
-    message: Message
-    ended: str
-    answer: Any
-    calls: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What the pump delivered until there was nothing left. ``finished``: what was waited for came, too."""
-
-    deliveries: tuple[Delivery, ...]
-    finished: bool = True
-
-    @property
-    def killed(self) -> bool:
-        """Whether a worker died."""
-        return any(d.ended == "died" for d in self.deliveries)
-
-    @property
-    def calls(self) -> list[str]:
-        """The points that were passed, in their order."""
-        return [call for delivery in self.deliveries for call in delivery.calls]
-
-    @property
-    def errors(self) -> list[str]:
-        """What handlers raised."""
-        return [str(d.answer) for d in self.deliveries if d.ended == "error"]
 
 
 @dataclass

@@ -73,6 +73,8 @@ MOMENTS: tuple[tuple[s.Port, str], ...] = (
     ("azure", "list_load_balancers"),
     ("azure", "list_private_link_services"),
     ("azure", "get_private_link_service"),
+    ("azure", "get_private_link_service"),
+    ("azure", "get_private_link_service"),
     ("azure", "put_private_link_service"),
     ("azure", "delete_private_link_service"),
     ("cluster", "list_services"),

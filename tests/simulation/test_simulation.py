@@ -97,6 +97,32 @@ def test_a_week_goes_by() -> None:
     assert simulation.kernel.now >= DAYS * 86400
 
 
+BEGINNING: Sequence[s.Step] = [
+    s.ApplyService("prod", "web", s.Settings()),
+    s.ApplyService("prod", "api", s.Settings(fqdns=("a",))),
+]
+CALLS = range(1, 60, 1 if FULL else 4)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_worker_frozen_at_any_call_writes_nothing_after_its_lease(process: int) -> None:
+    """Somebody else may hold the lease by then: only the request in flight still arrives."""
+    for calls in CALLS:
+        simulation = Simulation(calls, "absent", "absent")
+        for step in (*BEGINNING, s.Freeze(process, calls, 250), s.Wait(600)):
+            simulation.play(step)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_worker_that_dies_at_any_call_leaves_nothing_undone(process: int) -> None:
+    """No timer makes up for it: the message of the dead, or its guard, does."""
+    mode = Mode("absent", "absent", timer=False)
+    for calls in CALLS:
+        replay(calls, mode, [*BEGINNING, s.Crash(process, calls, acted=calls % 2 == 0), s.Wait(60)])
+
+
 STORY: Sequence[s.Step] = [
     *[s.ApplyService("prod", name, s.Settings(address="10.224.0.50")) for name in ("web", "api", "pay")],
     *[s.ApplyService("dev", name, s.Settings()) for name in ("web", "api", "pay", "log")],

@@ -117,6 +117,11 @@ class Watch:
             self.kernel.violation(f"{cluster} wrote {pls_id}, which is not its own: {dict(read)}")
         if not belongs(body, group):
             self.kernel.violation(f"{cluster} made {pls_id} somebody else's: {dict(body)}")
+        undone = {
+            k: v for k, v in (read or {}).get("tags", {}).items() if (body.get("tags") or {}).get(k) != v
+        }
+        if undone:
+            self.kernel.violation(f"{cluster} took the tags {undone} away from {pls_id}")
         rows = {arm_ids.key(r.pls_id): r for r in self.truth.ledger.ownership(cluster)}
         if key not in rows:
             self.kernel.violation(f"{cluster} wrote {pls_id} before the ledger knew")

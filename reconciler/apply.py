@@ -72,7 +72,8 @@ class Writer:
         elsewhere = self.gate.closed_until(account, now) if left else None
         until = _throttled_until(outcomes, now) or elsewhere
         pause = self.gate.pause(account, observed.cluster.name, left if until else 0)
-        return max(until, now + timedelta(seconds=pause)) if until else None
+        # From when ARM refused: settling a large run takes seconds, and tokens flow in meanwhile.
+        return max(until, self.gate.closed_at(account, now) + timedelta(seconds=pause)) if until else None
 
     def _record(self, before: Iterable[Ownership], after: Iterable[Ownership]) -> None:
         """Write the rows that differ."""
@@ -130,7 +131,8 @@ class Writer:
             outcome, keys = ended or Outcome(write, Result.LEFT), network_keys(write)
             if _is_throttled(outcome):
                 stop.append(outcome)
-                self.gate.close(account, _throttled_until([outcome], self.clock.now()))
+                now = self.clock.now()
+                self.gate.close(account, _throttled_until([outcome], now), now)
             elif outcome.result is Result.BUSY:
                 if self.gate.serialises(keys) and any(running[key] for key in keys):
                     outcome = Outcome(write, Result.LEFT)  # by what we began ourselves: no fault of the PLS

@@ -36,14 +36,21 @@ class Gate:
         self.per_network = per_network
         self._limits: dict[str, int] = {}
         self._closed: dict[str, datetime] = {}
+        self._closed_at: dict[str, datetime] = {}
         self._left: dict[str, dict[str, int]] = {}
         self._lock = Lock()
 
-    def close(self, subscription: str, until: datetime | None) -> None:
+    def close(self, subscription: str, until: datetime | None, now: datetime) -> None:
         """A whole subscription is throttled: all clusters in it wait."""
         if until:
             with self._lock:
                 self._closed[subscription.lower()] = until
+                self._closed_at[subscription.lower()] = now
+
+    def closed_at(self, subscription: str, now: datetime) -> datetime:
+        """When the subscription was found throttled last; ``now`` if it never was."""
+        with self._lock:
+            return self._closed_at.get(subscription.lower(), now)
 
     def closed_until(self, subscription: str, now: datetime) -> datetime | None:
         """Until when no write to the subscription may start; None where it may now."""

@@ -132,11 +132,23 @@ def test_clusters_of_a_throttled_subscription_wait_for_what_all_of_them_need() -
     world.azure.fail("put_private_link_service", second)
     first = world.run()
     assert first.applied.back_off == builders.after(seconds=6.1)
+    assert world.engine.gate.closed_at(world.config.subscription.upper(), builders.after()) == builders.NOW
     assert world.engine.gate.pause(world.config.subscription.upper(), "dev", 20) == pytest.approx(8.1)
     assert world.engine.gate.pause(world.config.subscription, "test", 500) == 10
     world.clock.forward(10)
     assert world.run().applied.back_off is None
     assert world.engine.gate.pause(world.config.subscription, "test", 5) == pytest.approx(2.5)
+
+
+def test_the_wait_for_tokens_begins_when_they_were_refused() -> None:
+    """Settling a large run takes seconds in which they flow in already."""
+    world = worlds.make(*worlds.some(61), gate=Gate(1, 1))
+    world.azure.fail("put_private_link_service", RetryLater("429", after=1.0, throttled=True))
+    late = iter([3.0])
+    run = reconcile(
+        world.engine, world.config, lambda: True, progress=lambda _: world.clock.forward(next(late, 0))
+    )
+    assert run.applied.back_off == builders.after(seconds=6.1)
 
 
 def test_what_was_left_is_no_history() -> None:

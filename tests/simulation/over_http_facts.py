@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -107,7 +108,26 @@ def _reservations(people: People, ledger: Ledger) -> tuple[Reservation, ...]:
 
 
 def agreed(facts: Facts) -> Json:
-    """What two stages must come to by the same steps: without ids that are given out, times and attempts."""
+    """What two stages must come to by the same steps: without ids that are given out, times and attempts.
+
+    UIDs become names: how often a Service was made anew is a matter of how fast its predecessor went.
+    """
+    text = json.dumps(_agreed(facts))
+    for cluster in facts.clusters.values():
+        for service in cluster.services:
+            text = text.replace(service.form, f"(form of {service.name})")
+    found: Json = _in_order(json.loads(text))
+    return found
+
+
+def _in_order(value: Any) -> Any:
+    """Lists sorted: none of them has an order that means anything."""
+    if isinstance(value, dict):
+        return {key: _in_order(item) for key, item in value.items()}
+    return sorted(map(_in_order, value), key=json.dumps) if isinstance(value, list) else value
+
+
+def _agreed(facts: Facts) -> Json:
     return {
         "links": {key: _link(link) for key, link in facts.links.items()},
         "clusters": {name: _of(cluster) for name, cluster in facts.clusters.items()},
@@ -126,7 +146,7 @@ def _link(link: Any) -> Json:
 
 def _of(cluster: ClusterFact) -> Json:
     return {
-        "services": [(s.name, s.uid, s.deleting) for s in cluster.services],
+        "services": [(s.name, s.deleting) for s in cluster.services],
         "frontends": sorted((f.id.lower(), f.internal, sorted(f.forms)) for f in cluster.frontends),
         "ownership": sorted(
             (r.pls_id.lower(), r.frontend_id.lower(), r.owner.key, r.state) for r in cluster.ownership

@@ -48,13 +48,16 @@ PROVIDER, AZURE = 5.0, 10.0
 
 
 class People:
-    """``settings`` are those applied last, by cluster and Service. ``resync`` asks for a run."""
+    """``settings`` are those applied last, by cluster and Service; ``refused`` is what ARM refused them.
+
+    ``resync`` asks for a run.
+    """
 
     def __init__(self, world: HttpWorld, words: Words, resync: Callable[[str], None]) -> None:
         self.world, self.words, self._resync = world, words, resync
         self.users: Users = world.users
         self.settings: dict[str, dict[str, Settings]] = {name: {} for name in CLUSTERS}
-        self.foreign: set[str] = set()
+        self.refused: list[str] = []
         self._numbers = itertools.count()
 
     def happen(self, step: Happening) -> None:
@@ -195,9 +198,16 @@ class People:
                 self._connect(pls, step.status)
 
     def _put(self, document: Json) -> None:
-        reply = self.users.sandbox.arm("PUT", document["id"], document)
-        self.users.expect(reply, 200, 201)
+        self._write("PUT", document["id"], document)
         waited(lambda: self._at_rest(document["id"]), AZURE)
+
+    def _write(self, method: str, resource_id: str, document: Json | None = None) -> None:
+        """A person's request; what ARM refuses is left, as a person would leave it."""
+        reply = self.users.sandbox.arm(method, resource_id, document)
+        if 400 <= reply.status < 500:
+            self.refused.append(f"{method} {resource_id}: {reply.status} {reply.body['error']['code']}")
+        else:
+            self.users.expect(reply, 200, 201, 202, 204)
 
     def _at_rest(self, resource_id: str) -> bool:
         found = self.users.sandbox.arm("GET", resource_id)
@@ -205,9 +215,9 @@ class People:
 
     def _remove(self, pls: Json) -> None:
         for connection in connections_of(pls):
-            self.users.expect(self.users.sandbox.arm("DELETE", connection["id"]), 200, 202, 204)
+            self._write("DELETE", connection["id"])
         waited(lambda: not connections_of(self.users.pls(pls["id"]) or pls), AZURE)
-        self.users.expect(self.users.sandbox.arm("DELETE", pls["id"]), 200, 202, 204)
+        self._write("DELETE", pls["id"])
         waited(lambda: self.users.pls(pls["id"]) is None, AZURE)
 
     def _connect(self, pls: Json, status: str) -> None:
@@ -225,7 +235,7 @@ class People:
             return
         state = connection["properties"]["privateLinkServiceConnectionState"]
         if status == "Disconnected":
-            self.users.expect(self.users.sandbox.arm("DELETE", endpoint), 200, 202, 204)
+            self._write("DELETE", endpoint)
             waited(
                 lambda: self._at_rest(pls["id"]) and self.users.sandbox.arm("GET", endpoint).status == 404,
                 AZURE,
@@ -236,7 +246,7 @@ class People:
                 "privateLinkServiceConnectionState": {**state, "status": status},
             }
             body = {**connection, "properties": properties}
-            self.users.expect(self.users.sandbox.arm("PUT", connection["id"], body), 200, 201, 202)
+            self._write("PUT", connection["id"], body)
             waited(lambda: self._at_rest(pls["id"]), AZURE)
 
     def _make_foreign(self, step: MakeForeign) -> None:
@@ -255,7 +265,6 @@ class People:
             ON: [{"id": free[step.pick % len(free)]}],
             "ipConfigurations": [{"name": "theirs", "properties": nat}],
         }
-        self.foreign.add(pls_id.lower())
         self._put({"id": pls_id, "location": "eastus", "tags": {MINE: "hand"}, "properties": properties})
 
     def _enable_policy(self, step: EnablePolicy) -> None:

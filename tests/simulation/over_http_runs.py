@@ -131,10 +131,13 @@ def difference(simulated: Json, over_http: Json) -> str:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """A run logs what it refuses, hundreds of times."""
-    log = logging.getLogger("reconciler")
-    before, log.disabled = log.disabled, True
+    """A run logs what it refuses, hundreds of times, and the servers what they break off on request."""
+    logs = [logging.getLogger(name) for name in ("reconciler", "aiohttp.server")]
+    before = [log.disabled for log in logs]
+    for log in logs:
+        log.disabled = True
     try:
         yield
     finally:
-        log.disabled = before
+        for log, disabled in zip(logs, before, strict=True):
+            log.disabled = disabled

@@ -26,6 +26,7 @@ from tests.simulation.steps import (
     EditPls,
     EnablePolicy,
     MakeForeign,
+    Meanwhile,
     Resync,
     Step,
 )
@@ -109,16 +110,29 @@ def run(seed: int, steps: Sequence[Step], *, in_sequence: bool = False) -> Run:
 def played(stage: Stage, steps: Sequence[Step], in_sequence: bool) -> None:
     """The steps, then rest. Raises AssertionError, naming the step, where an invariant is broken."""
     for number, step in enumerate(steps):
-        try:
-            stage.play(step)
-            if in_sequence and isinstance(step, HAPPENINGS):
-                stage.settle()
-        except AssertionError as error:
-            raise AssertionError(f"step {number}, {step}, on {type(stage).__name__}: {error}") from error
-    try:
+        with _named(f"step {number}, {step}, on {type(stage).__name__}"):
+            if not in_sequence:
+                stage.play(step)
+            else:
+                _alone(stage, step)
+    with _named(f"at the end, on {type(stage).__name__}"):
         stage.settle()
+
+
+def _alone(stage: Stage, step: Step) -> None:
+    """What people do happens between two rests, not in the middle of a run."""
+    done = step.step if isinstance(step, Meanwhile) else step
+    stage.play(done)
+    if isinstance(done, HAPPENINGS):
+        stage.settle()
+
+
+@contextmanager
+def _named(moment: str) -> Iterator[None]:
+    try:
+        yield
     except AssertionError as error:
-        raise AssertionError(f"at the end, on {type(stage).__name__}: {error}") from error
+        raise AssertionError(f"{moment}: {error}") from error
 
 
 def difference(simulated: Json, over_http: Json) -> str:

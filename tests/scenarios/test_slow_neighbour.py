@@ -1,4 +1,4 @@
-"""Private Link Services that fail again and again, beside others that are made and changed as if alone."""
+"""Private Link Services that fail again and again, beside others that are made and changed with one write each."""
 
 from __future__ import annotations
 

@@ -51,11 +51,18 @@ def make(world: World, cluster: str) -> list[str]:
     ids = [world.make(cluster, f"s{i}") for i in range(3)]
     for i in range(3):
         world.address(cluster, f"s{i}")
-    time.sleep(0.5)  # events are on their way
+    world.wait("all events are in the queue", lambda: at_rest(world))
     for queue in (EVENTS, WORK):
         hosts.empty(world, queue)
     world.forget_requests()
     return ids
+
+
+def at_rest(world: World) -> bool:
+    """Whether ARM has no operation and no event under way."""
+    state = world.expect(world.sandbox.arm_backdoor("GET", "state"), 200)
+    states = {r.get("properties", {}).get("provisioningState", "Succeeded") for r in state["resources"]}
+    return not state["eventsUnderWay"] and states <= {"Succeeded", "Failed", "Canceled"}
 
 
 def run(host: Host, cluster: str) -> int:

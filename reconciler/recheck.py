@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from reconciler import arm_ids
@@ -33,6 +33,9 @@ class _Listed:
         return timedelta(0) <= now - self.at < MAX_AGE
 
 
+NO_LIST = _Listed(datetime.min.replace(tzinfo=UTC), {})
+
+
 class Recheck:
     """Compares with what a plan was made of. ``writes`` are all that may be asked about."""
 
@@ -42,6 +45,7 @@ class Recheck:
         self._whole = not observed.groups  # the role may list the subscription
         self._one_by_one = sum(isinstance(write, PutPls) for write in writes) <= FEW
         self._lists: dict[tuple[str, str], _Listed] = {}
+        self._used_up: RetryLater | None = None
         self._lock = Lock()
 
     def require(self, write: PutPls) -> None:
@@ -76,33 +80,44 @@ class Recheck:
 
     def _lately(self, pls_id: str) -> PrivateLinkService | None:
         """As it stood at most MAX_AGE ago; None where it was not there."""
-        if not self._one_by_one:
-            try:
-                return self._listed(pls_id).get(arm_ids.key(pls_id))
-            except OutsideError as error:
-                if isinstance(error, RetryLater) and error.throttled:
-                    raise
-                self._one_by_one = True  # no list: then each by itself, as where there are few
-        return self._now(pls_id)
+        listed = self._listed(pls_id)
+        return self._now(pls_id) if listed is None else listed.get(arm_ids.key(pls_id))
 
-    def _listed(self, pls_id: str) -> dict[str, PrivateLinkService]:
-        """The list that would tell of the PLS. Whoever comes while it is read waits for it."""
+    def _listed(self, pls_id: str) -> dict[str, PrivateLinkService] | None:
+        """The list that would tell of the PLS; None where each is read by itself. Raises RetryLater for a quota.
+
+        Whoever comes while it is read waits for it, and for its failure: one after another they would wait
+        for a timeout each, or ask on where a quota is used up.
+        """
         parsed = arm_ids.parse(pls_id)
         if parsed is None:
             return {}
         place = parsed.subscription, "" if self._whole else parsed.resource_group
         with self._lock:
-            asked = self._clock.now()
-            listed = self._lists.get(place)
-            if listed is None or not listed.fresh(asked):
-                listed = _Listed(asked, {arm_ids.key(pls.id): pls for pls in self._read(*place)})
-                self._lists[place] = listed
-            return listed.found
+            if self._used_up:
+                raise self._used_up
+            if not self._one_by_one and not self._fresh(place):
+                self._lists[place] = self._read(*place)
+                # Too old when it comes: whoever waits would have to read it anew, one after another.
+                self._one_by_one = not self._fresh(place)
+            return None if self._one_by_one else self._lists[place].found
 
-    def _read(self, subscription: str, resource_group: str) -> Iterable[PrivateLinkService]:
-        if resource_group:
-            return self._azure.list_private_link_services_in(subscription, resource_group)
-        return self._azure.list_private_link_services(subscription)
+    def _fresh(self, place: tuple[str, str]) -> bool:
+        return self._lists.get(place, NO_LIST).fresh(self._clock.now())
+
+    def _read(self, subscription: str, resource_group: str) -> _Listed:
+        asked = self._clock.now()
+        try:
+            if resource_group:
+                found = self._azure.list_private_link_services_in(subscription, resource_group)
+            else:
+                found = self._azure.list_private_link_services(subscription)
+        except OutsideError as error:
+            if isinstance(error, RetryLater) and error.throttled:
+                self._used_up = error
+                raise
+            return NO_LIST
+        return _Listed(asked, {arm_ids.key(pls.id): pls for pls in found})
 
 
 def _identity(pls: PrivateLinkService) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from threading import Barrier, Lock
+from time import sleep
 
 import pytest
 
@@ -432,6 +433,29 @@ def test_without_the_list_many_writes_are_read_one_by_one() -> None:
     planned = dry_run(world.engine, world.config)
     world.azure.fail("list_private_link_services", RetryLater("garbage"))
     assert set(results(carry_out(world.engine, planned, lambda: True))) == {Result.ACCEPTED}
+    assert world.calls.count("get_private_link_service") == 10
+
+
+@pytest.mark.parametrize("error", [RetryLater("no answer within 30 seconds"), THROTTLED])
+def test_a_list_that_fails_is_asked_for_once_by_all_who_wait_for_it(error: RetryLater) -> None:
+    """One after another they would wait for a timeout each, for longer than the lease."""
+    world = worlds.make(*worlds.some(12), gate=Gate(12, 12))
+    planned = dry_run(world.engine, world.config)
+    world.forget_calls()
+    world.azure.meanwhile["list_private_link_services"] = lambda: sleep(0.1)  # until the others wait, too
+    world.azure.fail("list_private_link_services", error, times=12)
+    carry_out(world.engine, planned, lambda: True)
+    assert world.calls.count("list_private_link_services") == 1
+
+
+def test_a_list_that_takes_too_long_is_not_read_anew_for_each_write() -> None:
+    """It is too old when it comes: a list for each write would be slower than a read for each."""
+    world = worlds.make(*worlds.some(10))
+    planned = dry_run(world.engine, world.config)
+    world.forget_calls()
+    world.azure.meanwhile["list_private_link_services"] = lambda: world.clock.forward(6)
+    assert set(results(carry_out(world.engine, planned, lambda: True))) == {Result.ACCEPTED}
+    assert world.calls.count("list_private_link_services") == 1
     assert world.calls.count("get_private_link_service") == 10
 
 

@@ -18,6 +18,7 @@ from tests.simulation.documents import (
     connections_of,
     frontend_of,
     group_of,
+    static_addresses,
 )
 from tests.simulation.events import DELETED, FAILED, WRITTEN, EventGrid
 from tests.simulation.kernel import Kernel
@@ -80,6 +81,7 @@ class Subscription:
         self._check_frontend(pls_id, frontend_of(body))
         for item in body["properties"]["ipConfigurations"]:
             self._check_subnet(item["properties"]["subnet"]["id"])
+        self._check_addresses(pls_id, body)
         document = self._link(pls_id, body, before)
         self.documents[pls_id.lower()] = document
         ends = "Failed" if self._fails() else "Succeeded"
@@ -136,6 +138,13 @@ class Subscription:
         if subnet["properties"].get(POLICY) != "Disabled":
             code = "PrivateLinkServiceCannotBeCreatedInSubnetThatHasNetworkPoliciesEnabled"
             raise Rejected(f"{subnet_id} has network policies", code=code)
+
+    def _check_addresses(self, pls_id: str, body: Json) -> None:
+        """A static address of a subnet is one PLS's."""
+        wished = static_addresses(body)
+        for other in self.links():
+            if other["id"].lower() != pls_id.lower() and (taken := wished & static_addresses(other)):
+                raise Rejected(f"{min(taken)} is {other['id']}'s", code="PrivateIPAddressIsAllocated")
 
     def put_subnet(self, subnet_id: str, body: Json, etag: str) -> Json:
         """A PUT of a subnet; with an ETag only where it still fits."""
@@ -196,7 +205,7 @@ class Subscription:
         if before and before["properties"]["provisioningState"] in TRANSIT:
             raise RetryLater(f"{balancer_id} is in transit", code="AnotherOperationInProgress")
         self._release_frontends(balancer_id, body)
-        fronts = [self._addressed(item) for item in body["properties"][FRONTENDS]]
+        fronts = [self._addressed(item, before) for item in body["properties"][FRONTENDS]]
         properties = {**body["properties"], FRONTENDS: fronts, "provisioningState": "Updating"}
         document = {**body, "id": balancer_id, "etag": self._etag(), "properties": properties}
         self.documents[balancer_id.lower()] = document
@@ -225,11 +234,15 @@ class Subscription:
             if item["id"].lower() not in staying:
                 self.gone_since[item["id"].lower()] = self.kernel.now
 
-    def _addressed(self, item: Json) -> Json:
+    def _addressed(self, item: Json, before: Json | None) -> Json:
+        """With an address: one that was given out stays, also where nobody asks for it any more."""
         properties = item["properties"]
         if properties.get("publicIPAddress") or properties.get("privateIPAddress"):
             return item
-        return {**item, "properties": {**properties, "privateIPAddress": f"10.224.1.{next(self._addresses)}"}}
+        held = {f["id"].lower(): f["properties"] for f in before["properties"][FRONTENDS]} if before else {}
+        kept = held.get(item["id"].lower(), {}).get("privateIPAddress")
+        address = kept or f"10.224.1.{next(self._addresses)}"
+        return {**item, "properties": {**properties, "privateIPAddress": address}}
 
     def delete_balancer(self, balancer_id: str) -> None:
         """A DELETE of a load balancer: refused while a PLS is on it."""

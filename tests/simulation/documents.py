@@ -33,3 +33,13 @@ def group_of(resource_id: str) -> str:
     """The resource group of an id, in lower case."""
     parts = resource_id.lower().split("/")
     return parts[4] if len(parts) > 4 else ""
+
+
+def static_addresses(pls: Json) -> set[tuple[str, str]]:
+    """The static NAT addresses of a PLS, or of a body for one: lower-case subnet id and address."""
+    items = [c["properties"] for c in pls["properties"]["ipConfigurations"]]
+    return {
+        (i["subnet"]["id"].lower(), i["privateIPAddress"])
+        for i in items
+        if i["privateIPAllocationMethod"] == "Static"
+    }

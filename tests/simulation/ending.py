@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.simulation.documents import frontend_of, network
+from tests.simulation.documents import frontend_of, network, static_addresses
 from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact
 from tests.simulation.steps import Settings
 from tests.simulation.watch import OWNER_TAG, belongs, tag
@@ -131,7 +131,7 @@ class _Judge:
                 yield f"{tenant.key} is refused and not told"
         if not fit:
             return
-        excused = [t for t in fit if self._excused(frontend, t)]
+        excused = [t for t in fit if self._excused(frontend, t) or self._address_taken(frontend.id, t)]
         if not excused:
             yield f"no PLS on {frontend.name} for {[t.key for t in fit]}"
 
@@ -159,6 +159,14 @@ class _Judge:
         return (there or self._claimed_elsewhere(wish, frontend)) and self.told(
             ("NameTaken", "Kept"), tenant.key
         )
+
+    def _address_taken(self, frontend_id: str, tenant: ServiceFact) -> bool:
+        """A static address that it asks for is another PLS's. And that is told."""
+        subnet = f"{network(self.cluster.group)}/virtualNetworks/aks-vnet/subnets/{tenant.settings.subnet or 'default'}"
+        asked = {(subnet.lower(), address) for address in tenant.settings.static}
+        others = [p for key, p in self.on.items() if key != frontend_id.lower()]
+        held = any(asked & static_addresses(dict(other)) for other in others)
+        return held and self.told(("Rejected", "BackOff"), tenant.key)
 
     def _claimed_elsewhere(self, wish: str, frontend: FrontendFact) -> bool:
         """Some other claim wishes for the same id; or its row still stands for one that is there."""
@@ -193,6 +201,8 @@ class _Judge:
         elif self._misplaced(settings, link):
             if not self.told(("CannotRename", "CannotMoveResourceGroup"), owner.key):
                 yield f"{owner.key} cannot have {link['id']} renamed, and is not told"
+        elif self._address_taken(frontend_of(dict(link)), owner):
+            return
         elif link["properties"]["provisioningState"] != "Succeeded" or present(link) != wished(settings):
             yield f"{link['id']} of {owner.key} is {link['properties']}, and shall be {wished(settings)}"
 

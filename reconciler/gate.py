@@ -41,11 +41,12 @@ class Gate:
         self._lock = Lock()
 
     def close(self, subscription: str, until: datetime | None, now: datetime) -> None:
-        """A whole subscription is throttled: all clusters in it wait."""
+        """A whole subscription is throttled: all clusters in it wait, for as long as any answer has asked."""
+        key = subscription.lower()
         if until:
             with self._lock:
-                self._closed[subscription.lower()] = until
-                self._closed_at[subscription.lower()] = now
+                self._closed[key] = max(until, self._closed.get(key, until))
+                self._closed_at[key] = now
 
     def closed_at(self, subscription: str, now: datetime) -> datetime:
         """When the subscription was found throttled last; ``now`` if it never was."""

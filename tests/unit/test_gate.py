@@ -10,6 +10,7 @@ from time import sleep
 import pytest
 
 from reconciler.gate import Gate
+from tests.builders import NOW, after
 
 
 @pytest.fixture
@@ -166,6 +167,17 @@ def test_a_busy_network_is_halved_down_to_one_and_alone() -> None:
         gate.busy({"a"})
     assert limits == [4, 2, 1, 1]
     assert gate.limit("b") == 4
+
+
+def test_a_throttled_subscription_waits_for_the_longest_wait_that_any_answer_asked_for() -> None:
+    """Answers of writes that were in flight together come in any order, and from several clusters."""
+    gate = Gate(8, 4)
+    for seconds in (10, 300, 30):
+        gate.close("sub", after(seconds=seconds), NOW)
+    assert gate.closed_until("SUB", NOW) == after(seconds=300)
+    assert gate.closed_until("sub", after(seconds=300)) is None
+    gate.close("sub", after(seconds=310), after(seconds=305))
+    assert gate.closed_until("sub", after(seconds=305)) == after(seconds=310)
 
 
 def test_each_quiet_run_gives_one_back_up_to_the_limit() -> None:

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from reconciler import arm_ids, bookkeeping
 from reconciler.bookkeeping import Outcome, Result, network_keys, outcome_of
-from reconciler.errors import Conflict, OutsideError, RetryLater
+from reconciler.errors import Conflict, OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import Observed, Ownership, Reservation
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
@@ -168,7 +168,7 @@ class Writer:
         match write:
             case PutPls():
                 if write.created:
-                    self.ledger.reserve(_reservation(owners[arm_ids.key(write.pls_id)]))
+                    self._reserve(owners[arm_ids.key(write.pls_id)])
                 recheck.require(write)
                 return True
             case PutSubnet():
@@ -176,6 +176,13 @@ class Writer:
             case DeletePls() | DeleteConnection():
                 return recheck.still_there(write.pls_id)
         assert_never(write)
+
+    def _reserve(self, row: Ownership) -> None:
+        """Raises Conflict where another has the name. Storage that is busy is no busy ARM: Stale, for this PLS alone."""
+        try:
+            self.ledger.reserve(_reservation(row))
+        except RetryLater as error:
+            raise Stale(str(error), code=error.code) from error
 
     def _send(self, write: Write) -> Accepted:
         match write:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -170,22 +170,25 @@ def come_back(
 ) -> datetime | None:
     """When the next look is due at the latest; None where only the timer needs to look."""
     times = [plan.come_back] if plan.come_back else []
+    waited = max((now - at for key, at in plan.sightings.items() if key.startswith(WAIT)), default=NO_TIME)
     for outcome in outcomes:
-        if seconds := _seconds_until_look(outcome, plan.sightings, now):
+        if seconds := _seconds_until_look(outcome, waited):
             times.append(now + timedelta(seconds=seconds))
     times += [row.not_before for row in rows if row.attempts and row.not_before and row.not_before > now]
     return min(times, default=None)
 
 
-def _seconds_until_look(outcome: Outcome, sightings: Mapping[str, datetime], now: datetime) -> float:
-    """Accepted is not done: a PUT takes seconds to minutes, and its event may never come."""
+def _seconds_until_look(outcome: Outcome, waited: timedelta) -> float:
+    """Accepted is not done: a PUT takes seconds to minutes, and its event may never come.
+
+    ``waited`` is how long the longest operation has been seen under way.
+    """
     match outcome.result:
         case Result.ACCEPTED:
             return 1.0 if isinstance(outcome.write, PutSubnet) else 2.0
         case Result.UNKNOWN:
             return 5.0
         case Result.LEFT:  # for the next lease, or for operations in the way: the longer they take, the rarer
-            waited = max((now - at for key, at in sightings.items() if key.startswith(WAIT)), default=NO_TIME)
             return min(max(2.0, waited.total_seconds() / 2), 60.0)
         case Result.BUSY:
             asked = outcome.error.after if isinstance(outcome.error, RetryLater) else None

@@ -210,6 +210,19 @@ def test_the_longest_wait_that_was_asked_for_counts() -> None:
     assert world.run().applied.back_off == builders.after(seconds=40)
 
 
+def test_storage_that_is_busy_with_a_reservation_holds_up_that_pls_alone() -> None:
+    """It is no answer of ARM's: neither the subscription nor the network is to be left alone for it."""
+    world = worlds.make(*worlds.some(3), gate=Gate(1, 1))
+    world.azure.fail("reserve", RetryLater("503", code="ServerBusy", after=30.0, throttled=True))
+    run = world.run()
+    assert Counter(results(run)) == {Result.CHANGED: 1, Result.ACCEPTED: 2}
+    assert run.applied.back_off is None
+    assert world.engine.gate.closed_until(world.config.subscription, world.clock.now()) is None
+    assert row(world).not_before == builders.after(seconds=2)
+    world.clock.forward(2)
+    assert results(world.run()) == [Result.ACCEPTED]
+
+
 @pytest.mark.parametrize(("gate", "at_once"), [(Gate(2, 9), 2), (Gate(9, 3), 3)])
 def test_no_more_writes_are_in_flight_than_allowed(gate: Gate, at_once: int) -> None:
     """In total, and below one network; and as many as that, or a thousand PLSs take hours."""

@@ -92,7 +92,7 @@ Decision = Drop | Busy | Take | Park
 
 def covered(time: datetime, lease: Lease) -> bool:
     """Whether a completed run began to observe after this time. In doubt not: a run too many is harmless."""
-    return lease.covered is not None and time + SLACK < lease.covered
+    return lease.covered is not None and time < lease.covered - SLACK
 
 
 def held(lease: Lease, now: datetime) -> bool:

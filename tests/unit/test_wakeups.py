@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -78,6 +78,12 @@ def test_a_message_is_covered_only_with_five_seconds_to_spare(before: float, dro
     """Queue times are whole seconds and clocks differ: in doubt run."""
     decision = on(message(-before), replace(FREE, covered=NOW))
     assert isinstance(decision, Drop) is dropped
+
+
+def test_a_due_time_at_the_end_of_time_is_served_now() -> None:
+    """Whoever may write to the queue may write that; nothing can be added to it."""
+    odd = Arrival(WakeUp("prod", "timer", datetime.max.replace(tzinfo=UTC)), NOW)
+    assert isinstance(on(odd, replace(FREE, covered=after(seconds=-60))), Take)
 
 
 def test_a_delayed_message_is_covered_only_by_a_run_after_its_due_time() -> None:

@@ -134,6 +134,7 @@ class Worker:
             # Who took it began to look after this message came.
             return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
         except BaseException:
+            hold.end()
             self._give_up(taken)
             raise
         self._release(taken, self._ended(run, taken))
@@ -211,6 +212,10 @@ class Hold:
     def before_writes(self) -> None:
         """Renew the lease."""
         self.lease = self.worker.renew(self.lease)
+
+    def end(self) -> None:
+        """Let no write start any more: threads of a run that broke go on, though its lease is about to be released."""
+        self.lease = replace(self.lease, until=self.worker.engine.clock.now())
 
 
 def _sentence(run: Run) -> str:

@@ -12,7 +12,8 @@ from reconciler.errors import Denied, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import Limits
 from reconciler.ports import Lease, WakeUp
-from reconciler.reconcile import update_state
+from reconciler.reconcile import Engine, Run, update_state
+from reconciler.wakeups import Arrival
 from tests.builders import service
 from tests.shell import world as worlds
 from tests.shell.world import World
@@ -375,6 +376,25 @@ def test_a_run_that_breaks_raises_and_releases_its_lease(where: str) -> None:
     assert ("parked", 5.0) in world.waiting()
     world.drain(30)
     assert world.pls("pls-0").provisioning_state == "Succeeded"
+
+
+def test_a_run_that_breaks_starts_no_more_writes() -> None:
+    """Its lease is released, and the cluster another's, while threads of it are still about to write."""
+    world = worlds.make(WEB)
+    lease = world.worker.take(Arrival(WakeUp("prod", "event"), world.clock.now()), world.config, "")
+    assert isinstance(lease, Lease)
+    fences: list[Callable[[], bool]] = []
+
+    def interrupted(engine: Engine, may_start: Callable[[], bool], before: Callable[[], None]) -> Run:
+        before()
+        assert may_start()
+        fences.append(may_start)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.worker.run(world.config, "event", lease, interrupted)
+    assert world.ledger.lease("prod").holder == ""
+    assert [may_start() for may_start in fences] == [False]
 
 
 @pytest.mark.parametrize("where", ["state", "lease", "write_lease", "ownership"])

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 
 from reconciler.adapters.credentials import credential
+from reconciler.adapters.wire import retry_after
 from reconciler.errors import (
     Conflict,
     Denied,
@@ -157,7 +159,9 @@ def _by_status(said: str, error: HttpResponseError) -> OutsideError:
         return NotFound(said, code=code)
     if status in (408, 429) or status >= 500:
         throttled = status in (429, 503)
-        return RetryLater(said, code=code, after=_retry_after(error), throttled=throttled)
+        headers = getattr(error.response, "headers", None) or {}
+        after = retry_after(headers, datetime.now(UTC))
+        return RetryLater(said, code=code, after=after, throttled=throttled)
     if status in (401, 403) or isinstance(error, ClientAuthenticationError):
         return Denied(said, code=code)
     if status < 400:
@@ -169,12 +173,6 @@ def _code(error: HttpResponseError) -> str:
     """The service's own word; some errors lack the attribute, and of some it is an enumeration."""
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or "")
-
-
-def _retry_after(error: HttpResponseError) -> float | None:
-    headers = getattr(error.response, "headers", None) or {}
-    text = str(headers.get("Retry-After", ""))
-    return float(text) if text.isdecimal() else None
 
 
 def _first_line(error: Exception) -> str:

@@ -134,13 +134,16 @@ def test_each_status_has_its_kind(
         ledger.write_lease(Lease("prod"))
 
 
-def test_a_throttled_write_tells_when_to_come_back(ledger: TableLedger, forwarder: Forwarder) -> None:
-    """And is asked once: sleeping here would hold the lease."""
+@pytest.mark.parametrize(("asked", "seconds"), [("700", 700), ("9" * 20, 3600)])
+def test_a_throttled_write_tells_when_to_come_back(
+    ledger: TableLedger, forwarder: Forwarder, asked: str, seconds: float
+) -> None:
+    """And is asked once: sleeping here would hold the lease. No wait is longer than an hour."""
     forwarder.forget()
-    forwarder.fail(503, retry_after="700")
+    forwarder.fail(503, retry_after=asked)
     with pytest.raises(RetryLater) as caught:
         ledger.sharing("prod")
-    assert (caught.value.after, caught.value.throttled, caught.value.code) == (700, True, "ServerBusy")
+    assert (caught.value.after, caught.value.throttled, caught.value.code) == (seconds, True, "ServerBusy")
     assert len(forwarder.paths) <= 3
 
 

@@ -18,6 +18,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             told.setdefault(name, []).append(value)
     _fault_matrix(terminalreporter, told)
     _crashes(terminalreporter, told)
+    _over_http(terminalreporter, told)
 
 
 def _fault_matrix(reporter: Any, told: dict[str, list[Any]]) -> None:
@@ -41,3 +42,13 @@ def _crashes(reporter: Any, told: dict[str, list[Any]]) -> None:
     if tests := told.get(crash_table.PROPERTY):
         reporter.write_sep("-", "workers killed before and after outside calls")
         reporter.write_line(crash_table.table(tests))
+
+
+def _over_http(reporter: Any, told: dict[str, list[Any]]) -> None:
+    """The simulation's steps over HTTP, a line per run."""
+    from tests.simulation import over_http_line
+
+    if lines := told.get(over_http_line.PROPERTY):
+        reporter.write_sep("-", "the simulation's steps over HTTP, against sandbox and Azurite")
+        for line in sorted(lines):
+            reporter.write_line(line)

@@ -10,6 +10,10 @@ Every step is played. What is another than in the simulation, and why:
   so that a single one may not be seen. ``Meanwhile``: the request waits until the step has happened.
 - ``EmptyList(half=True)``: the first half is left, not every second Service.
 - A person's edit takes ARM's time and is checked by it; a private endpoint is a real one of another network.
+- Both clusters are without in-tree controller, which the sandbox has for all clusters or for none: the conformance
+  tests and tests/scenarios/test_both_modes.py have it over HTTP.
+- What ARM refuses a person (policies of a subnet with a PLS switched on, an edit during an operation) is left.
+- The checks at each write (watch.py) need the truth at that moment: over HTTP the ends are checked, and the rest.
 - The probe fires once a step and the timer every five minutes of it, at most three times: those between would find
   what these find.
 """

@@ -29,6 +29,7 @@ API_VERSION = "2026-03-01"  # what azure-mgmt-network 33.1 was made for; all cal
 _MOST_PAGES = 200
 _BODY_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+_WRITE_SECONDS = 15.0  # with the connection's 5 as long as no write starts before a lease ends
 
 _Noun = TypeVar("_Noun")
 
@@ -219,7 +220,10 @@ class ArmAzure:
             all_headers["Content-Type"] = "application/json"
         try:
             wire = HttpRequest(request.method, url, headers=all_headers, content=content)
-            response = self._connected().send_request(wire, stream=True)
+            patience = (
+                {"read_timeout": min(self._access.read_seconds, _WRITE_SECONDS)} if request.writes else {}
+            )
+            response = self._connected().send_request(wire, stream=True, **patience)
             answer = _Answer(response.status_code, response.headers, _body(request, response))
         except OutsideError:
             raise  # the credential's own

@@ -6,7 +6,6 @@ simulation is quicker than any request (a Service without its finalizers).
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from tests.simulation.documents import (
 )
 from tests.simulation.edits import MINE
 from tests.simulation.kubernetes import NAMESPACE, annotated
+from tests.simulation.over_http_edits import edited
 from tests.simulation.over_http_words import Words, sent
 from tests.simulation.over_http_world import CLUSTERS, HttpWorld, waited
 from tests.simulation.steps import (
@@ -39,7 +39,6 @@ from tests.simulation.steps import (
     Resync,
     Settings,
 )
-from tests.simulation.watch import CLUSTER_TAG, OWNER_TAG
 
 Json = dict[str, Any]
 SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
@@ -276,34 +275,3 @@ class People:
         found = self.users.expect(self.users.sandbox.arm("GET", subnet), 200)
         if found["properties"].get(POLICY) != policy:
             self._put({**found, "properties": {**found["properties"], POLICY: policy}})
-
-
-def edited(pls: Json, step: EditPls) -> Json:
-    """The PLS as somebody would have it."""
-    made = copy.deepcopy(pls)
-    properties, tags = made["properties"], dict(made.get("tags") or {})
-    match step.edit:
-        case "fqdns":
-            properties["fqdns"] = ["by-hand"]
-        case "proxy":
-            properties["enableProxyProtocol"] = not properties.get("enableProxyProtocol")
-        case "visibility":
-            properties["visibility"] = {"subscriptions": ["*"]}
-        case "nat-ips":
-            first = properties["ipConfigurations"][0]
-            kept = {
-                "subnet": first["properties"]["subnet"],
-                "privateIPAllocationMethod": "Dynamic",
-                "primary": False,
-            }
-            more = [{"name": f"by-hand-{n}", "properties": kept} for n in range(2)]
-            properties["ipConfigurations"] = [first, *more]
-        case "owner-gone":
-            tags.pop(OWNER_TAG, None)
-        case "owner-other":
-            tags[OWNER_TAG] = "shop/nobody"
-        case "cluster-gone":
-            tags.pop(CLUSTER_TAG, None)
-        case "foreign-tag":
-            tags["team"] = "blue"
-    return {**made, "tags": tags}

@@ -178,7 +178,7 @@ class Writer:
         assert_never(write)
 
     def _reserve(self, row: Ownership) -> None:
-        """Raises Conflict where another has the name. Storage that is busy is no busy ARM: Stale, for this PLS alone."""
+        """Raises Conflict where another has the name, Stale where storage is busy: that is no busy ARM."""
         try:
             self.ledger.reserve(_reservation(row))
         except RetryLater as error:

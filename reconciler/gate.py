@@ -29,7 +29,10 @@ NONE_RUN: Mapping[str, int] = MappingProxyType({})
 
 
 class Gate:
-    """The learned limits, and which subscriptions are throttled. Keys are lower-case ids of load balancers and virtual networks."""
+    """The learned limits, and which subscriptions are throttled.
+
+    Keys are lower-case ids of load balancers and virtual networks.
+    """
 
     def __init__(self, total: int, per_network: int) -> None:
         self.total = total

@@ -28,7 +28,6 @@ from reconciler.model import (
     Service,
     ServiceRef,
     Sharing,
-    Subnet,
     Unknown,
     known,
 )
@@ -208,8 +207,9 @@ def _details(
     """Subnets that claims name, public IP addresses where they place a Service, rows without a listed PLS."""
     azure = outside.azure
     public_ips = _public_ips(observed, services, azure, reader)
-    subnets = reader.each(needs.subnets(observed.cluster, services), partial(_subnet, azure))
-    confirmed = reader.each(needs.unconfirmed(observed), partial(_private_link_service, azure))
+    subnets = reader.each(needs.subnets(observed.cluster, services), partial(_or_absent, azure.get_subnet))
+    get = partial(_or_absent, azure.get_private_link_service)
+    confirmed = reader.each(needs.unconfirmed(observed), get)
     unlisted = tuple(p for p in confirmed.values() if isinstance(p, PrivateLinkService))
     listed = observed.private_link_services
     return replace(
@@ -221,16 +221,9 @@ def _details(
     )
 
 
-def _subnet(azure: Azure, subnet_id: str) -> Subnet | Absent:
+def _or_absent(get: Callable[[str], T], resource_id: str) -> T | Absent:
     try:
-        return azure.get_subnet(subnet_id)
-    except NotFound:
-        return Absent.NOT_FOUND
-
-
-def _private_link_service(azure: Azure, pls_id: str) -> PrivateLinkService | Absent:
-    try:
-        return azure.get_private_link_service(pls_id)
+        return get(resource_id)
     except NotFound:
         return Absent.NOT_FOUND
 

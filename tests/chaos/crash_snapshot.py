@@ -25,7 +25,8 @@ _GIVEN_OUT = {
     "privateEndpointLocation",
 }
 _PRESENCE = {"writtenHash", "claimHash", "resourceGuid", "alias"}
-_DIFFERENT = {"writtenAt", "writtenCount", "attempts", "notBefore", "lastError", "lastErrorCode", "natIps"}
+# Times and attempts; NAT addresses are given out in the order of arrival.
+_DIFFERENT = {"writtenAt", "writtenCount", "attempts", "notBefore", "natIps"}
 _ID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 SUBNETS = ("pls-subnet",)
 

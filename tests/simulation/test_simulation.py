@@ -32,8 +32,8 @@ QUIET = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],
 )
-# 100,000 steps in full mode, in parts that the cores share.
-PARTS, EXAMPLES, LONG = (20, 125, 40) if FULL else (2, 30, 25)
+# Over 100,000 steps in full mode (a history has up to LONG), in parts that the cores share.
+PARTS, EXAMPLES, LONG = (20, 150, 40) if FULL else (2, 30, 25)
 MODES = st.sampled_from(
     [
         Mode("absent", "active"),

@@ -125,7 +125,7 @@ class Writer:
             self.pool,
             may_start,
             running,
-            lambda outcome: outcome.result in (Result.ACCEPTED, Result.BUSY),
+            lambda outcome: outcome.result is Result.ACCEPTED or _is_busy(outcome),
         )
         for write, ended in ends:
             outcome, keys = ended or Outcome(write, Result.LEFT), network_keys(write)
@@ -133,7 +133,7 @@ class Writer:
                 stop.append(outcome)
                 now = self.clock.now()
                 self.gate.close(account, _throttled_until([outcome], now), now)
-            elif outcome.result is Result.BUSY:
+            elif _is_busy(outcome):
                 if self.gate.serialises(keys) and any(running[key] for key in keys):
                     outcome = Outcome(write, Result.LEFT)  # by what we began ourselves: no fault of the PLS
                 busy |= keys
@@ -201,6 +201,11 @@ class Writer:
 
 def _reservation(row: Ownership) -> Reservation:
     return Reservation(row.pls_id, row.cluster, row.owner.uid, row.frontend_id)
+
+
+def _is_busy(outcome: Outcome) -> bool:
+    """Whether ARM said so, and why: a connection that was refused tells nothing of the network written to."""
+    return outcome.result is Result.BUSY and outcome.error is not None and bool(outcome.error.code)
 
 
 def _is_throttled(outcome: Outcome) -> bool:

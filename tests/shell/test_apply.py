@@ -256,6 +256,15 @@ def test_a_busy_network_halves_its_limit_and_quiet_runs_raise_it() -> None:
     assert gate.limit(BALANCER.lower()) == 3
 
 
+def test_a_connection_that_is_refused_says_nothing_of_the_network_written_to() -> None:
+    """One of hundreds would make the rest wait for each other's operations, for minutes each."""
+    world = worlds.make(*worlds.some(2), gate=Gate(1, 4))
+    world.azure.fail("put_private_link_service", RetryLater("Azure could not be reached"))
+    assert results(world.run()) == [Result.BUSY, Result.ACCEPTED]
+    assert not world.engine.gate.serialises([BALANCER.lower(), builders.VNET.lower()])
+    assert row(world).attempts == 1
+
+
 def test_a_busy_answer_backs_off_that_pls_alone() -> None:
     """Back-off is per PLS: the neighbours are written, and the busy one again after its time."""
     world = worlds.make(*worlds.some(3))

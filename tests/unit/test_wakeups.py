@@ -80,6 +80,17 @@ def test_a_message_is_covered_only_with_five_seconds_to_spare(before: float, dro
     assert isinstance(decision, Drop) is dropped
 
 
+def test_a_message_that_a_run_relied_on_is_served_though_it_looks_covered() -> None:
+    """A worker whose clock is 20 s behind parks a message for in 30 s; a run 20 s later sends no other."""
+    behind = timedelta(seconds=20)
+    taken = replace(FREE, holder="me", until=NOW + LASTS, parked=after(seconds=10), stamp=after(seconds=20))
+    end = release(taken, taken, Ended(True, after(seconds=60) - behind), after(seconds=21) - behind)
+    assert end is not None
+    assert end.messages == ()
+    parked = message(0, PARKED, due=after(seconds=10))
+    assert isinstance(arrive(parked, end.lease, after(seconds=30) - behind, "me", LASTS), Take)
+
+
 def test_a_due_time_at_the_end_of_time_is_served_now() -> None:
     """Whoever may write to the queue may write that; nothing can be added to it."""
     odd = Arrival(WakeUp("prod", "timer", datetime.max.replace(tzinfo=UTC)), NOW)

@@ -118,8 +118,7 @@ def backed_off(
 
 
 def _next_try(row: Ownership) -> datetime:
-    if row.attempts and row.not_before:
-        return row.not_before
+    """Both count: a try whose end is unknown came after the refusal that ``not_before`` tells of."""
     if row.written_at is None or not row.written_count:
         return row.not_before or EVER
     delay = REPEAT_DELAYS[min(row.written_count - 1, len(REPEAT_DELAYS) - 1)]

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler import bookkeeping
 from reconciler.bookkeeping import Outcome, Result
-from reconciler.errors import Rejected, RetryLater
+from reconciler.errors import OutcomeUnknown, Rejected, RetryLater
 from reconciler.model import Limits, Ownership, Proof
 from reconciler.plan import DeleteConnection, Plan, Reason, Severity, content, digest
 from tests.builders import (
@@ -60,6 +60,26 @@ def test_the_same_content_is_written_again_after_0_30_120_600_and_3600_seconds()
         rows = bookkeeping.settle(
             result.ownership, noted, [Outcome(write, Result.ACCEPTED)], after(seconds=clock)
         )
+
+
+def test_writes_whose_end_is_unknown_wait_longer_each_time_also_after_a_refusal() -> None:
+    """The refusal's own waiting time is long over: it must not hide how often the content went out since."""
+    rows: tuple[Ownership, ...] = (row(EDITED, WEB),)
+    clock = 0.0
+    for delay, error in (
+        (0, RetryLater("busy")),
+        (2, OutcomeUnknown("cut")),
+        (0, OutcomeUnknown("cut")),
+        (30, OutcomeUnknown("cut")),
+        (120, OutcomeUnknown("cut")),
+    ):
+        if delay:
+            assert repaired(rows, clock + delay - 1).writes == ()
+        clock += delay
+        result = repaired(rows, clock)
+        outcome = bookkeeping.outcome_of(put_of(result), error)
+        noted = bookkeeping.intents(result, after(seconds=clock))
+        rows = bookkeeping.settle(result.ownership, noted, [outcome], after(seconds=clock))
 
 
 def test_from_the_third_time_a_drift_fight_names_the_properties_that_come_back() -> None:

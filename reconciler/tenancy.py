@@ -2,7 +2,8 @@
 
 A Service is tenant of a frontend whose name, or one of whose rules' names, starts with the form that
 cloud-provider-azure makes of its UID, and whose kind (private or public) is the one it asks for. Only
-where there is none do the addresses it names decide (the Services that share another's frontend).
+where there is none do the addresses it names decide (the Services that share another's frontend); not while
+that serves none but Services that are gone: it goes with them, and the address comes on another frontend.
 """
 
 from __future__ import annotations
@@ -52,9 +53,11 @@ def by_frontend(
     A Service may stand on several load balancers at once, and IPv6 frontends have no tenants here:
     a Private Link Service cannot serve them.
     """
-    places = _Places(_eligible(load_balancers), public_ips)
+    living = sorted(filter(lambda s: s.live, services), key=seniority)
+    forms = frozenset(uid_prefix(service.uid) for service in living)
+    places = _Places(_eligible(load_balancers), public_ips, forms)
     tenants: dict[str, list[Service]] = {key: [] for key in places.keys}
-    for service in sorted(filter(lambda s: s.live, services), key=seniority):
+    for service in living:
         for place in places.of(service):
             tenants[places.keys[place]].append(service)
     return {key: tuple(found) for key, found in tenants.items()}
@@ -66,13 +69,16 @@ class _Places:
     Each is looked up, not searched for: thousands of Services may share thousands of frontends.
     """
 
-    def __init__(self, frontends: list[Frontend], public_ips: Iterable[PublicIp]) -> None:
+    def __init__(
+        self, frontends: list[Frontend], public_ips: Iterable[PublicIp], living: frozenset[str]
+    ) -> None:
         self.keys = [arm_ids.key(frontend.id) for frontend in frontends]
         self._frontends = frontends
         self._by_prefix = _index((at, prefixes_on(f)) for at, f in enumerate(frontends))
-        self._by_private_ip = _index((at, (f.private_ip,)) for at, f in enumerate(frontends) if f.internal)
+        joined = [(at, f) for at, f in enumerate(frontends) if _to_be_joined(f, living)]
+        self._by_private_ip = _index((at, (f.private_ip,)) for at, f in joined if f.internal)
         addresses = {arm_ids.key(ip.id): ip for ip in public_ips}
-        public = [(at, addresses.get(arm_ids.key(f.public_ip_id))) for at, f in enumerate(frontends)]
+        public = [(at, addresses.get(arm_ids.key(f.public_ip_id))) for at, f in joined]
         self._by_public_ip = _index((at, (ip.address,)) for at, ip in public if ip)
         self._by_public_name = _index((at, (ip.name.lower(),)) for at, ip in public if ip)
 
@@ -92,6 +98,11 @@ class _Places:
         by_address = self._by_public_ip.get(address, ()) if address else ()
         by_name = self._by_public_name.get(name, ()) if name else ()
         return sorted({*by_address, *by_name})
+
+
+def _to_be_joined(frontend: Frontend, living: frozenset[str]) -> bool:
+    standing = standing_on(frontend)
+    return not standing or not standing.isdisjoint(living)
 
 
 def seniority(service: Service) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.claims import LB_IPV4
 from reconciler.model import (
     CLUSTER_TAG,
     Observed,
@@ -165,6 +166,18 @@ def test_p8_a_live_sharer_keeps_the_pls_of_a_deleted_owner() -> None:
         sharer, frontends=[on], links=[pls(on, WEB)], proofs={WEB.ref: Proof.GONE}, ownership=ledger(LINK)
     )
     assert (result.writes, reasons(result)) == ((), [Reason.OWNER_MISSING])
+
+
+def test_p8_a_successor_that_only_names_the_address_does_not_keep_the_pls() -> None:
+    """The provider first takes the predecessor's frontend away, which Azure refuses while a PLS is on it."""
+    on = frontend(WEB, private_ip="10.0.0.9")
+    successor = service(uid="00000000-0000-0000-0000-00000000beef", annotations={LB_IPV4: "10.0.0.9"})
+    link = pls(on, WEB, "mine")
+    seen = observe(successor, frontends=[on], links=[link], ownership=ledger(link))
+    assert needed_proofs(seen) == frozenset({WEB.ref})
+    result = plan(gone(seen), LIMITS)
+    assert (deeds(result.writes), reasons(result)) == (DELETE, [Reason.NO_FRONTEND])
+    assert plan(gone(seen, Proof.UNKNOWN), LIMITS).writes == ()
 
 
 def test_p8_connections_go_first_and_the_pls_in_a_later_run() -> None:

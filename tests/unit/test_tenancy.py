@@ -111,6 +111,16 @@ def test_a_name_goes_before_an_address() -> None:
     ]
 
 
+def test_an_address_does_not_place_a_service_where_only_gone_ones_stand() -> None:
+    """That frontend goes with them, also that of a predecessor of the same name; a living one holds it."""
+    web, before, other = service(uid=UID, annotations=ADDRESS), service("web"), service("other")
+    left = frontend(before, private_ip="10.0.0.9")
+    assert tenants([web], left) == [[]]
+    assert tenants([web, replace(before, deleting=True)], left) == [[]]
+    assert tenants([web, other], frontend(before, other, private_ip="10.0.0.9")) == [["other", "web"]]
+    assert tenants([web], frontend(before, web, private_ip="10.0.0.9")) == [["web"]]
+
+
 def test_no_address_matches_no_frontend_without_one() -> None:
     """An empty wish is not equal to an unknown address."""
     assert tenants([service()], frontend(name="x", private_ip="")) == [[]]

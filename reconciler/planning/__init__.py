@@ -13,8 +13,8 @@ P   frontend / PLS                                              action
 6   no PLS; elect                                               create
 7   no PLS; no elect                                            nothing; forget a row once proven absent
 8   ours; no tenants, each known tenant proven gone             delete, connections first
-9   ours; frontend gone, without such proof                     two sightings a grace apart and no
-                                                                approved connection: delete; else report
+9   ours; frontend gone, without such proof; or those with      two sightings a grace apart and no
+    rules on it proven gone, and the others left it             approved connection: delete; else report
 10  ours; owner not among the tenants                           restore the tag from the ledger, or keep
 11  ours; owner does not ask, or is refused                     keep, change nothing
 12  ours; owner asks for another name or resource group         keep, refuse

@@ -36,6 +36,8 @@ def decide(
     draft.record(rows.observed_row(draft.observed, verdicts, pls, row))
     rows.share(draft, verdicts, frontend, pls.id)
     notices.warn(draft, verdicts, frontend, pls.id, pls)
+    if not verdicts.tenants:
+        collecting.remember_left(draft, pls, frontend)
     if _waits(draft, verdicts, load_balancer, pls, row):
         return
     if not verdicts.tenants:
@@ -73,17 +75,22 @@ def _waits(
 def _without_tenants(
     draft: Draft, pls: PrivateLinkService, frontend: Frontend, row: Ownership | None
 ) -> None:
-    """P8, or the frontend of a Service that is somewhere else now: keep and say so."""
+    """P8, P9 where the last on the frontend are gone and others left it; else keep and say so."""
     proofs = collecting.proofs_of(draft, pls, frontend)
-    if proofs is None:
+    last = None if proofs else collecting.proofs_of_last(draft, pls, frontend)
+    if not proofs and not last:
         _keep(
             draft,
             pls,
             "no live Service stands on its frontend, but not all who did are proven gone. It follows its owner to "
             "a new frontend, and goes once all of them are deleted; where neither comes, delete it by hand",
         )
-    elif not guards.deleting(draft, pls, row):
+    elif guards.deleting(draft, pls, row):
+        return
+    elif proofs:
         collecting.collect(draft, pls, proofs, Reason.SERVICE_GONE)
+    elif last:
+        collecting.desert(draft, pls, last)
 
 
 def _without_owner(

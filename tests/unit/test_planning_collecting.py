@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.claims import LB_IPV4
+from reconciler.claims import LB_DISABLE_FLOATING_IP, LB_IPV4
 from reconciler.model import (
     CLUSTER_TAG,
     Observed,
@@ -22,6 +22,7 @@ from reconciler.model import (
 from reconciler.plan import DISCONNECTED, Plan, Reason, Severity
 from reconciler.planning import needed_proofs, plan
 from tests.builders import (
+    EXTERNAL,
     GROUP,
     LIMITS,
     NOW,
@@ -333,6 +334,65 @@ def test_p9_the_grace_does_not_begin_anew_once_the_connections_are_deleted(state
     alone = replace(used, connections=(), provisioning_state="Succeeded")
     then = observe(WEB, frontends=[], links=[alone], ownership=asked, sightings=waiting.sightings)
     assert deeds(plan(replace(then, now=after(seconds=9)), LIMITS).writes) == DELETE
+
+
+# P9: the last on the frontend are gone, and its owner left it
+
+# Public with floating IP: refused, so that no move takes the PLS along.
+PAY = service("pay", internal=False, annotations={LB_DISABLE_FLOATING_IP: "false"})
+LEFT = pls(ON, PAY, "mine")
+
+
+def deserted(*times: float, link: PrivateLinkService = LEFT, proof: Proof = Proof.DELETING) -> Plan:
+    """The last of the plans at these minutes: only WEB has rules on the frontend, and ``proof`` is about it."""
+    sightings: dict[str, Any] = {}
+    result = Plan("prod")
+    rest: dict[str, Any] = {
+        "ownership": ledger(link, owner=PAY),
+        "frontends": [ON, frontend(PAY, lb=EXTERNAL)],
+    }
+    shares = (Sharing("prod", LINK.id, ON.id, WEB.ref, "shares"),)
+    for minutes in times:
+        seen = observe(
+            PAY, links=[link], sharing=shares, now=after(minutes=minutes), sightings=sightings, **rest
+        )
+        result = plan(replace(seen, proofs={PAY.ref: Proof.PRESENT, WEB.ref: proof}), LIMITS)
+        sightings = dict(result.sightings)
+    return result
+
+
+def test_p9_an_owner_that_left_keeps_the_pls_only_for_the_grace() -> None:
+    """Else the provider could never take the frontend away, nor let the last Service on it go."""
+    first = deserted(0)
+    assert (first.writes, first.come_back) == ((), after(minutes=15))
+    assert found(first, Reason.ORPHAN).pls_id == LEFT.id
+    assert deserted(0, 14.9).writes == ()
+    result = deserted(0, 7, 15)
+    assert (deeds(result.writes), result.writes[0].reason) == (DELETE, Reason.SERVICE_GONE)
+
+
+@pytest.mark.parametrize("proof", [Proof.PRESENT, Proof.UNKNOWN])
+def test_p9_a_last_service_that_is_not_proven_gone_keeps_the_pls_for_good(proof: Proof) -> None:
+    """Time is no proof."""
+    result = deserted(0, 60, proof=proof)
+    assert (result.writes, Reason.KEPT in reasons(result)) == ((), True)
+
+
+def test_p9_what_the_owner_left_is_not_cut_from_who_is_connected() -> None:
+    """Somebody uses it: report, with the way out."""
+    used = pls(ON, PAY, "mine", privateEndpointConnections=[connection("mine", "pe-1")])
+    result = deserted(0, 60, link=used)
+    assert (result.writes, "pe-1" in found(result, Reason.ORPHAN).sentence) == ((), True)
+
+
+def test_p9_the_grace_of_what_was_left_goes_on_while_an_operation_runs() -> None:
+    """The delete of a connection is one."""
+    busy = replace(LEFT, provisioning_state="Updating")
+    before = {f"deserted:{LEFT.id.lower()}": NOW}
+    seen = observe(PAY, links=[busy], frontends=[ON], ownership=ledger(busy, owner=PAY), sightings=before)
+    seen = replace(seen, proofs={PAY.ref: Proof.PRESENT, WEB.ref: Proof.GONE})
+    shares = (Sharing("prod", LINK.id, ON.id, WEB.ref, "shares"),)
+    assert before.items() <= plan(replace(seen, sharing=shares), LIMITS).sightings.items()
 
 
 def test_p8_with_proof_a_lost_frontend_needs_no_grace() -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.simulation.documents import frontend_of, network, static_addresses
+from tests.simulation.documents import connections_of, frontend_of, network, static_addresses
 from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact
 from tests.simulation.steps import Settings
 from tests.simulation.watch import OWNER_TAG, belongs, tag
@@ -109,7 +109,8 @@ class _Judge:
     def claims(self) -> Iterator[str]:
         """Frontend by frontend."""
         for service in self.cluster.services:
-            if service.live and not any(service.form in f.forms for f in self.cluster.frontends):
+            seated = any(service.form in f.forms for f in self.cluster.frontends)
+            if service.live and not seated and not self._blocked(service):
                 yield f"{service.key} has no frontend yet"
         for frontend in self.cluster.frontends:
             tenants = self.tenants(frontend)
@@ -123,6 +124,14 @@ class _Judge:
                 yield from self._foreign(asking, link)
             else:
                 yield from self._held(tenants, asking, link)
+
+    def _blocked(self, service: ServiceFact) -> bool:
+        """The provider first takes its predecessor's frontend away, and fails where a PLS stays there. And that is told."""
+        living = {s.form for s in self.cluster.services if s.live}
+        deserted = [f for f in self.cluster.frontends if f.forms.isdisjoint(living)]
+        links = [(f, self.on[f.id.lower()]) for f in deserted if f.id.lower() in self.on]
+        stays = any(not belongs(p, self.cluster.group) or self._kept(f, p) for f, p in links)
+        return stays and (not service.settings.asks or self.told(("NoFrontend", "NotEligible"), service.key))
 
     def _without(self, frontend: FrontendFact, asking: list[ServiceFact]) -> Iterator[str]:
         fit = [t for t in asking if valid(t.settings) and eligible(t.settings)]
@@ -235,7 +244,16 @@ class _Judge:
                 yield f"{link['id']} is left over"
 
     def _kept(self, frontend: FrontendFact, link: Json) -> bool:
-        """A live Service has rules here though it is of the other kind by now; or they name nobody we ever knew."""
+        """Told, and for a reason.
+
+        A live Service has rules here though it is of the other kind by now; or they name nobody we ever knew;
+        or those who left it may not know that others are connected.
+        """
+        if self.told(("Orphan",), pls_id=link["id"]):
+            return any(
+                c["properties"]["privateLinkServiceConnectionState"]["status"] == "Approved"
+                for c in connections_of(dict(link))
+            )
         moved = any(s.live and s.form in frontend.forms for s in self.cluster.services)
         known = {("a" + r.service.uid.replace("-", ""))[:32] for r in self.cluster.sharing}
         known |= {("a" + r.owner.uid.replace("-", ""))[:32] for r in self.cluster.ownership}

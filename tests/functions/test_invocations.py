@@ -220,7 +220,8 @@ def test_a_message_without_an_insertion_time_is_served(functions: Functions, que
     [
         ("on_poison", '{"cluster": "prod", "reason": "event"}', "prod"),
         ("on_poison", "\ufffd\x00", ""),
-        ("on_poison_event", json.dumps(EVENT), ""),
+        ("on_poison_event", json.dumps(EVENT), "prod"),
+        ("on_poison_event", json.dumps({**EVENT, "subject": "/subscriptions/other"}), ""),
     ],
 )
 def test_poison_is_recorded(

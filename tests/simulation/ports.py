@@ -255,7 +255,7 @@ class SimAzure:
                 properties = self._arm.put_link(pls_id, body)["properties"]
             return Accepted(*(properties[k] for k in ("provisioningState", "resourceGuid", "alias")))
 
-        self._watch.begins(self._cluster, pls_id)
+        self._watch.begins_put(self._cluster, pls_id)
         return self._do("put_private_link_service", pls_id, act)
 
     def put_subnet(self, subnet_id: str, body: Json, etag: str) -> Accepted:

@@ -109,8 +109,21 @@ class Watch:
                 f"a write for {cluster} under fence {mine.fence}, the lease has {now.fence}"
             )
 
+    def begins_put(self, cluster: str, pls_id: str) -> None:
+        """The request of a PUT of a PLS leaves: noted, and reserved where it creates one.
+
+        What a frozen worker has sent arrives, though another may hold its lease and have forgotten by then.
+        """
+        self.begins(cluster, pls_id)
+        key = arm_ids.key(pls_id)
+        if key not in {arm_ids.key(row.pls_id) for row in self.truth.ledger.ownership(cluster)}:
+            self.kernel.violation(f"{cluster} wrote {pls_id} before the ledger knew")
+        held = self.truth.ledger.reservations([key]).get(key)
+        if self._last_read(cluster, key) is None and (held is None or held.cluster != cluster):
+            self.kernel.violation(f"{cluster} made {pls_id} without a reservation: {held}")
+
     def before_put(self, cluster: str, pls_id: str, body: Json) -> None:
-        """A PUT: of ours or of nothing, reserved and noted, with the content its owner wishes for."""
+        """A PUT acts: of ours or of nothing, with the content its owner wishes for."""
         key, group = arm_ids.key(pls_id), self.truth.groups[cluster]
         read = self._last_read(cluster, key)
         if read is not None and not belongs(read, group):
@@ -122,12 +135,6 @@ class Watch:
         }
         if undone:
             self.kernel.violation(f"{cluster} took the tags {undone} away from {pls_id}")
-        rows = {arm_ids.key(r.pls_id): r for r in self.truth.ledger.ownership(cluster)}
-        if key not in rows:
-            self.kernel.violation(f"{cluster} wrote {pls_id} before the ledger knew")
-        held = self.truth.ledger.reservations([key]).get(key)
-        if read is None and (held is None or held.cluster != cluster):
-            self.kernel.violation(f"{cluster} made {pls_id} without a reservation: {held}")
         moved = read is not None and frontend_of(dict(read)).lower() != frontend_of(dict(body)).lower()
         if read is not None and moved:
             others = [k for k in self._tenants(cluster, frontend_of(dict(read))) if k != tag(read, OWNER_TAG)]

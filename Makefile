@@ -57,7 +57,7 @@ check: .venv/.installed ## formatting, lint, types, import contracts
 	$(if $(wildcard .importlinter),$(BIN)/lint-imports)
 
 test: setup check ## all checks and all tests (ARGS='-k name' for a few)
-	$(if $(wildcard tests),$(BIN)/python -m pytest -n 2 $(ARGS))
+	$(if $(wildcard tests),$(BIN)/python -m pytest -n 4 $(ARGS))
 
 test-chaos: setup ## the exhaustive tests: every crash, every fault, long simulations (ARGS='-k name')
 	CHAOS=full $(BIN)/python -m pytest -n 4 -m chaos $(ARGS)

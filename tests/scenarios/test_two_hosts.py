@@ -157,6 +157,7 @@ def test_a_host_that_was_frozen_between_two_writes_writes_nothing_after_its_leas
     ids = make(world, "test")
     with hosts.host(world, tmp_path, "sleeper", NO_TIMERS, **BY_HAND, MAX_WRITES="1") as sleeper:
         assert run(sleeper, "test") == 200  # the subnet
+        world.wait("the subnet takes a PLS", lambda: at_rest(world))
         hosts.empty(world, WORK)
         with world.arm_fault(path=PUTS, method="PUT", delay=1.5):
             asked = threads.submit(lambda: run(sleeper, "test"))

@@ -24,6 +24,7 @@ from tests.scenarios.world import World
 LEASE_SECONDS = 60  # the least that the settings allow
 # A host that does only what it is asked for over HTTP.
 BY_HAND = {f"AzureWebJobs.{name}.Disabled": "true" for name in ("on_reconcile", "on_event_queue")}
+PLAN = "/api/plan?cluster=test"
 LISTS, READS, PUTS = "/MC_{}/.*/loadBalancers$", "/MC_{}/.*/privateLinkServices/.+", "/privateLinkServices/.+"
 
 
@@ -157,7 +158,7 @@ def test_a_host_that_was_frozen_between_two_writes_writes_nothing_after_its_leas
     ids = make(world, "test")
     with hosts.host(world, tmp_path, "sleeper", NO_TIMERS, **BY_HAND, MAX_WRITES="1") as sleeper:
         assert run(sleeper, "test") == 200  # the subnet
-        world.wait("the subnet takes a PLS", lambda: at_rest(world))
+        world.wait("the subnet takes a PLS", lambda: sleeper.call("GET", PLAN).body["plans"][0]["writes"])
         hosts.empty(world, WORK)
         with world.arm_fault(path=PUTS, method="PUT", delay=1.5):
             asked = threads.submit(lambda: run(sleeper, "test"))

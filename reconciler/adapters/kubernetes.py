@@ -212,14 +212,20 @@ class KubernetesCluster:
         raise RetryLater(f"{self._name()} answered, but what it sent {what}")
 
 
-# Two threads that import the client library at once see half of it: its modules import each other.
-_IMPORTING = threading.Lock()
+# One thread at a time. Two that import the client library at once see half of it: its modules import each other.
+# And it writes what a kubeconfig embeds into files, which it remembers by content before they are written:
+# another cluster with the same authority would read an empty one.
+_LIBRARY = threading.Lock()
 
 
 def _client(access: ApiAccess) -> Any:
     """A client for this access. Raises Denied with what is missing."""
-    with _IMPORTING:
-        from kubernetes.config.config_exception import ConfigException
+    with _LIBRARY:
+        return _opened(access)
+
+
+def _opened(access: ApiAccess) -> Any:
+    from kubernetes.config.config_exception import ConfigException
 
     try:
         return _configured(access)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from reconciler.adapters.kubernetes import KubernetesCluster
 from reconciler.errors import Denied, OutsideError, Rejected, RetryLater
-from reconciler.model import ApiAccess
+from reconciler.model import ApiAccess, Service
 from sandbox.kubernetes import ClusterOptions, start_cluster
 from sandbox.tls import Authority
 from tests.contract.cluster_world import PAGE, Json, RealWorld
@@ -35,6 +40,32 @@ def test_every_way_in_works_and_the_reader_role_suffices(real_cluster: RealWorld
         cluster = KubernetesCluster(access)
         assert len(cluster.list_services()) == 1
         cluster.close()
+
+
+def test_clusters_with_the_same_authority_are_opened_at_the_same_time(real_cluster: RealWorld) -> None:
+    """The client library writes an embedded authority into a file: no other thread reads it half written."""
+    path = real_cluster.running.kubeconfig(real_cluster.directory / "kubeconfig")
+    config = yaml.safe_load(path.read_text())
+    authority = config["clusters"][0]["cluster"]["certificate-authority-data"]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(15):
+            # Another text of the same certificate, or the file of the round before would be used again.
+            text = base64.b64decode(authority) + b"\n" * (number + 1)
+            config["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(text).decode()
+            access = ApiAccess(kubeconfig_content=yaml.safe_dump(config))
+            meeting = threading.Barrier(8)
+            with ThreadPoolExecutor(8) as threads:
+                found = [threads.submit(_listed, meeting, KubernetesCluster(access)) for _ in range(8)]
+                assert {listed.result() for listed in found} == {()}
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _listed(meeting: threading.Barrier, cluster: KubernetesCluster) -> tuple[Service, ...]:
+    meeting.wait(10)
+    return cluster.list_services()
 
 
 def test_a_token_replaced_in_its_file_is_used_at_once(real_cluster: RealWorld) -> None:

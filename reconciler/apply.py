@@ -127,7 +127,8 @@ class Writer:
             running,
             lambda outcome: outcome.result is Result.ACCEPTED or _is_busy(outcome),
         )
-        for write, ended in ends:
+        for number, (write, ended) in enumerate(ends, start=1):
+            self.gate.waiting(account, observed.cluster.name, len(plan.writes) - number)
             outcome, keys = ended or Outcome(write, Result.LEFT), network_keys(write)
             if _is_throttled(outcome):
                 stop.append(outcome)

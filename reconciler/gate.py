@@ -68,10 +68,16 @@ class Gate:
         ``left`` is what was left of the cluster's. Who comes back as soon as it may gets a few, and all its
         looks are for them.
         """
+        self.waiting(subscription, cluster, left)
         with self._lock:
-            clusters = self._left.setdefault(subscription.lower(), {})
-            clusters[cluster] = left
+            clusters = self._left[subscription.lower()]
             return min(sum(clusters.values()) / TOKENS_PER_SECOND, LONGEST_PAUSE) if left else 0.0
+
+    def waiting(self, subscription: str, cluster: str, writes: int) -> None:
+        """So many writes of the cluster are still to be done: said while it writes, or others would reckon with
+        what it was left with before."""
+        with self._lock:
+            self._left.setdefault(subscription.lower(), {})[cluster] = writes
 
     def limit(self, key: str) -> int:
         """How many writes may be in flight below ``key``."""

@@ -126,6 +126,17 @@ def test_a_throttled_subscription_stops_all_writes() -> None:
     assert [name for _, name in world.written()] == ["pls-0", "pls-1", "pls-2"]
 
 
+def test_what_a_cluster_is_writing_now_is_not_waited_for_by_the_others() -> None:
+    """What it was left with before is old: a cluster with two writes left waited for two hundred."""
+    world = worlds.make(*worlds.some(40), gate=Gate(1, 1))
+    gate, account, told = world.engine.gate, world.config.subscription, []
+    gate.waiting(account, "prod", 100)
+    run = dry_run(world.engine, world.config)
+    carry_out(world.engine, run, lambda: True, progress=lambda _: told.append(gate.pause(account, "dev", 1)))
+    assert told == pytest.approx([(39 - done + 1) / 10 for done in range(40)])
+    assert gate.pause(account, "dev", 1) == pytest.approx(0.1)
+
+
 def test_clusters_of_a_throttled_subscription_wait_for_what_all_of_them_need() -> None:
     """Ten writes a second are given out: ten clusters that come back each second would look in vain for a few each."""
     world = worlds.make(*worlds.some(61), gate=Gate(1, 1))

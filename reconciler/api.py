@@ -103,7 +103,8 @@ class Api:
         if len(configs) == 1 and paused:
             raise _paused(configs[0].name)
         names = [c.name for c in configs if c.name not in paused]
-        list(self.worker.engine.pool.map(lambda n: self.worker.queue.send(WakeUp(n, wakeups.PERSON)), names))
+        now = self.worker.engine.clock.now()
+        self.worker.send_all((WakeUp(name, wakeups.PERSON) for name in names), now)
         return Reply(202, {"queued": names, "paused": sorted(paused)})
 
     def plan(self, params: Params) -> Reply:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from reconciler.dead_letters import DeadLetter, understood, unreadable
@@ -36,8 +35,7 @@ def on_events(worker: Worker, body: bytes | str) -> tuple[str, ...]:
 def wake_for(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
     """Wake the clusters that events are about, each once."""
     names = _about(worker, events)
-    for name in names:
-        worker.queue.send(WakeUp(name, EVENT))
+    worker.send_all((WakeUp(name, EVENT) for name in names), worker.engine.clock.now())
     return names
 
 
@@ -57,15 +55,13 @@ def on_timer(worker: Worker) -> None:
     configs = worker.configs()
     now = worker.engine.clock.now()
     window = min(SPREAD_SECONDS, SECONDS_PER_CLUSTER * (len(configs) - 1))
-
-    def send(name: str) -> None:
-        delay = spread(name, window)
-        due = now + timedelta(seconds=delay) if delay else None
-        worker.queue.send(WakeUp(name, RESYNC, due), delay)
-
-    _each(worker, configs, send)
+    worker.send_all((_full_pass(name, now, spread(name, window)) for name in configs), now)
     if worker.retention:
         worker.retention.tick(now)
+
+
+def _full_pass(name: str, now: datetime, delay: int) -> WakeUp:
+    return WakeUp(name, RESYNC, now + timedelta(seconds=delay) if delay else None)
 
 
 def spread(name: str, window: int) -> int:
@@ -75,12 +71,7 @@ def spread(name: str, window: int) -> int:
 
 def on_probe(worker: Worker) -> None:
     """Ask of every cluster whether its Services changed; the worker looks, a message each."""
-    _each(worker, worker.configs(), lambda name: worker.queue.send(WakeUp(name, PROBE)))
-
-
-def _each(worker: Worker, names: Iterable[str], send: Callable[[str], None]) -> None:
-    """Side by side: one message after another takes thousands of clusters longer than the timer's interval."""
-    list(worker.engine.pool.map(send, names))
+    worker.send_all((WakeUp(name, PROBE) for name in worker.configs()), worker.engine.clock.now())
 
 
 def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:

@@ -29,7 +29,8 @@ from reconciler.model import (
     Subnet,
 )
 from reconciler.plan import Finding, Plan, PutPls, PutSubnet, Reason, Write, target, verb
-from reconciler.planning import plan
+from reconciler.planning import needs, plan
+from reconciler.planning.world import World
 from reconciler.tenancy import uid_prefix
 
 T = TypeVar("T")
@@ -271,3 +272,8 @@ def put_of(of: Plan) -> PutPls:
 def subnet_put_of(of: Plan) -> PutSubnet:
     """The only write of a plan: the PUT of a subnet."""
     return the(PutSubnet, of)
+
+
+def needed_proofs(seen: Observed) -> frozenset[ServiceRef]:
+    """The Services that a look reads by name before the plan."""
+    return needs.proofs(World(seen))

@@ -32,13 +32,13 @@ for the tag. The rows are in ``claiming`` (3 to 7), ``holding`` (2, 3, 8, 10 to 
 from __future__ import annotations
 
 from reconciler import arm_ids
-from reconciler.model import Limits, Observed, ServiceRef, Unknown
+from reconciler.model import Limits, Observed, Unknown
 from reconciler.plan import Plan, Reason, Severity
-from reconciler.planning import claiming, holding, needs, notices, rows
+from reconciler.planning import claiming, holding, notices, rows
 from reconciler.planning.draft import Draft
 from reconciler.planning.world import World
 
-__all__ = ["needed_proofs", "plan"]
+__all__ = ["plan"]
 
 
 def plan(observed: Observed, limits: Limits) -> Plan:
@@ -60,11 +60,6 @@ def plan(observed: Observed, limits: Limits) -> Plan:
     rows.forget(draft, world)
     notices.warn_about_counts(draft, world)
     return draft.finish()
-
-
-def needed_proofs(observed: Observed) -> frozenset[ServiceRef]:
-    """The Services to read by name before the plan."""
-    return needs.proofs(World(observed))
 
 
 def _unknown_view(observed: Observed) -> Plan | None:

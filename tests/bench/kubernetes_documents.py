@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from reconciler import reading
-from reconciler.model import ClusterConfig, Limits, Observed
+from reconciler.model import Limits, Observed
 from reconciler.plan import Plan, PutPls
 from reconciler.planning import plan
 from reconciler.tenancy import uid_prefix
+from tests import builders
 from tests.builders import NOW, SUBSCRIPTION
 
 Json = dict[str, Any]
@@ -26,18 +27,13 @@ Json = dict[str, Any]
 GROUP = "MC_large"
 NETWORK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Network"
 SUBNET = f"{NETWORK}/virtualNetworks/aks-vnet/subnets/default"
-CONFIG = ClusterConfig(
+CONFIG = replace(
+    builders.CONFIG,
     name="large",
     cluster_name="large",
-    subscription=SUBSCRIPTION,
-    location="eastus",
     load_balancer_resource_group=GROUP,
     pls_resource_group=GROUP,
     vnet_resource_group=GROUP,
-    vnet_name="aks-vnet",
-    default_subnet="default",
-    mode="sync",
-    in_tree="absent",
 )
 PER_BALANCER = 500
 PORTS = (80, 443)

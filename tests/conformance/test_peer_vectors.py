@@ -13,7 +13,8 @@ import pytest
 from reconciler import arm_ids, reading
 from reconciler.model import ClusterConfig, Limits, Observed, Proof
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Severity
-from reconciler.planning import needed_proofs, plan
+from reconciler.planning import plan
+from tests.builders import needed_proofs
 
 VECTORS = json.loads((Path(__file__).parent / "peer-vectors.json").read_text())
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

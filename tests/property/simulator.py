@@ -24,9 +24,9 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, Write
-from reconciler.planning import needed_proofs, needs, plan
+from reconciler.planning import needs, plan
 from reconciler.ports import Accepted
-from tests.builders import CONFIG, LIMITS, NOW
+from tests.builders import CONFIG, LIMITS, NOW, needed_proofs
 
 Store = dict[str, dict[str, Any]]
 

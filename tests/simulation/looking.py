@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tests.fakes.ledger import MemoryLedger
 from tests.simulation.arm import Subscription
 from tests.simulation.documents import FRONTENDS, network
 from tests.simulation.kubernetes import Api
-from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact, WriteFact
+from tests.simulation.stage import ClusterFact, Facts, FrontendFact, Json, ServiceFact, WriteFact
 
 
 def look(
@@ -46,15 +46,17 @@ def _services(api: Api) -> tuple[ServiceFact, ...]:
 
 
 def _frontends(arm: Subscription, group: str) -> tuple[FrontendFact, ...]:
-    found = []
-    for balancer in arm.of_kind("loadBalancers", network(group)):
-        rules = balancer["properties"]["loadBalancingRules"]
-        for item in balancer["properties"][FRONTENDS]:
-            on = [
-                r["name"][:32]
-                for r in rules
-                if r["properties"]["frontendIPConfiguration"]["id"].lower() == item["id"].lower()
-            ]
-            internal = not item["properties"].get("publicIPAddress")
-            found.append(FrontendFact(item["id"], item["name"], internal, frozenset(on)))
-    return tuple(found)
+    return tuple(fact for lb in arm.of_kind("loadBalancers", network(group)) for fact in frontends_of(lb))
+
+
+def frontends_of(balancer: Json) -> Iterator[FrontendFact]:
+    """The frontends of a load balancer's JSON, with who has rules on them."""
+    rules = balancer["properties"].get("loadBalancingRules") or ()
+    for item in balancer["properties"][FRONTENDS]:
+        on = [
+            r["name"][:32]
+            for r in rules
+            if r["properties"]["frontendIPConfiguration"]["id"].lower() == item["id"].lower()
+        ]
+        internal = not item["properties"].get("publicIPAddress")
+        yield FrontendFact(item["id"], item["name"], internal, frozenset(on))

@@ -10,8 +10,9 @@ from typing import Any
 from reconciler.model import Ownership, Reservation, Sharing
 from reconciler.ports import Ledger
 from sandbox.up_client import PERSON
-from tests.simulation.documents import FRONTENDS, frontend_of, group_of
+from tests.simulation.documents import frontend_of, group_of
 from tests.simulation.ending import present
+from tests.simulation.looking import frontends_of
 from tests.simulation.over_http_people import People
 from tests.simulation.over_http_words import Words
 from tests.simulation.over_http_world import CLUSTERS
@@ -81,21 +82,8 @@ def _services(people: People, name: str) -> tuple[ServiceFact, ...]:
 
 
 def _frontends(people: People, name: str) -> tuple[FrontendFact, ...]:
-    found = []
-    for raw in people.resources("loadBalancers"):
-        if group_of(raw["id"]) != f"mc_{name}":
-            continue
-        balancer = people.words.told(raw)
-        rules = balancer["properties"].get("loadBalancingRules") or ()
-        for item in balancer["properties"][FRONTENDS]:
-            on = [
-                r["name"][:32]
-                for r in rules
-                if r["properties"]["frontendIPConfiguration"]["id"].lower() == item["id"].lower()
-            ]
-            internal = not item["properties"].get("publicIPAddress")
-            found.append(FrontendFact(item["id"], item["name"], internal, frozenset(on)))
-    return tuple(found)
+    mine = (raw for raw in people.resources("loadBalancers") if group_of(raw["id"]) == f"mc_{name}")
+    return tuple(fact for raw in mine for fact in frontends_of(people.words.told(raw)))
 
 
 def _reservations(people: People, ledger: Ledger) -> tuple[Reservation, ...]:

@@ -20,7 +20,7 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import DISCONNECTED, Plan, Reason, Severity
-from reconciler.planning import needed_proofs, plan
+from reconciler.planning import plan
 from tests.builders import (
     EXTERNAL,
     GROUP,
@@ -35,6 +35,7 @@ from tests.builders import (
     found,
     frontend,
     load_balancers,
+    needed_proofs,
     network_id,
     observe,
     pls,

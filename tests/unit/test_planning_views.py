@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model import CLUSTER_TAG, Absent, Proof, Service, Sharing, Unknown
 from reconciler.plan import Reason, Severity
-from reconciler.planning import needed_proofs, needs
+from reconciler.planning import needs
 from reconciler.planning.world import World
 from tests.builders import (
     CONFIG,
@@ -19,6 +19,7 @@ from tests.builders import (
     decide,
     found,
     frontend,
+    needed_proofs,
     observe,
     pls,
     pls_id,

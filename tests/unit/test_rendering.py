@@ -9,7 +9,7 @@ from reconciler.bookkeeping import Outcome, Result, outcome_of
 from reconciler.errors import Rejected
 from reconciler.model import Proof
 from reconciler.plan import Plan
-from reconciler.planning import needed_proofs, plan
+from reconciler.planning import plan
 from reconciler.rendering import (
     VERSION,
     instant,
@@ -25,6 +25,7 @@ from tests.builders import (
     connection,
     decide,
     frontend,
+    needed_proofs,
     observe,
     pls,
     put_of,

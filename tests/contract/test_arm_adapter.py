@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconciler.adapters import arm
+from reconciler.adapters import arm_client
 from reconciler.adapters.arm import API_VERSION, ArmAzure
 from reconciler.adapters.credentials import credential
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater
@@ -124,7 +124,7 @@ def test_a_write_is_waited_for_less_long_than_a_list(
     real_arm: RealWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No write starts in the last seconds of a lease, and one that started before ends within them."""
-    monkeypatch.setattr(arm, "_WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(arm_client, "_WRITE_SECONDS", 0.3)
     for _ in range(3):
         real_arm.door.fault(path="/providers/", status=500, delay=2)
     azure = ArmAzure(real_arm.access(read_seconds=20), credential(ca_file=str(real_arm.authority.ca_path)))

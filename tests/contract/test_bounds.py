@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import arm, blobs, kubernetes
+from reconciler.adapters import arm_client, blobs, kubernetes
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
 from reconciler.adapters.kubernetes import KubernetesCluster
@@ -46,7 +46,7 @@ def test_a_body_of_arm_that_does_not_end_is_given_up(
     script: Scripted, azure: ArmAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By size; of a write it stays in doubt."""
-    monkeypatch.setattr(arm, "_BODY_LIMIT", 300_000)
+    monkeypatch.setattr(arm_client, "_BODY_LIMIT", 300_000)
     sent: list[int] = []
 
     def endless() -> Iterator[bytes]:

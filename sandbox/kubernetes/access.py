@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandbox.kubernetes.errors import ApiError, unauthorized
@@ -24,10 +24,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Role:
-    """A user and the rules bound to it, cluster-wide."""
+    """A user and the rules bound to it, cluster-wide. `refusal` ends the words of a 403."""
 
     user: str
     rules: tuple[Rule, ...]
+    refusal: str = ""
 
 
 def admin(user: str = "sandbox-admin") -> Role:
@@ -39,10 +40,11 @@ def service_reader(user: str = "sandbox-reader") -> Role:
     return Role(user, (Rule(("get", "list", "watch"), ("services",)),))
 
 
-def authenticate(header: str, roles: Mapping[str, Role]) -> Role:
-    """The role of an Authorization header; 401 without one or with an unknown token."""
+def authenticate(header: str, roles: Mapping[str, Role], other: Callable[[str], Role | None]) -> Role:
+    """The role of an Authorization header: of a known token, or what `other` says; 401 without one."""
     scheme, _, token = header.partition(" ")
-    role = roles.get(token.strip()) if scheme.lower() == "bearer" else None
+    token = token.strip()
+    role = (roles.get(token) or other(token)) if scheme.lower() == "bearer" else None
     if role is None:
         raise unauthorized()
     return role
@@ -60,7 +62,7 @@ def authorize(role: Role, verb: str, resource: Resource, subresource: str, names
     raise ApiError(
         403,
         f'{named} is forbidden: User "{role.user}" cannot {verb} resource "{asked}" in API group'
-        f' "{resource.group}" {where}',
+        f' "{resource.group}" {where}{role.refusal}',
         details={"name": name, "kind": resource.plural} if name else {"kind": resource.plural},
     )
 

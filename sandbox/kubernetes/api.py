@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox.kubernetes import discovery, reviews
 from sandbox.kubernetes.access import Role, authenticate, authorize
 from sandbox.kubernetes.decoding import check_type, parse, strict, typed
+from sandbox.kubernetes.entra import Entra
 from sandbox.kubernetes.errors import ApiError, bad_request, no_such_path
 from sandbox.kubernetes.listing import list_page
 from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES, patched
@@ -37,6 +38,7 @@ class ApiSettings:
     watch_seconds: float
     bookmark_seconds: float
     clock: Callable[[], datetime]
+    entra: Entra
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ class Api:
         if path in PUBLIC_PATHS and path != "version":
             return web.Response(text="ok")
         if path not in PUBLIC_PATHS:
-            role = authenticate(request.headers.get("Authorization", ""), self._settings.roles)
+            role = authenticate(
+                request.headers.get("Authorization", ""), self._settings.roles, self._entra_role
+            )
             request[USER] = role.user
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
@@ -105,6 +109,9 @@ class Api:
         if not path.startswith(("api/", "apis/")):
             raise no_such_path()
         return await self._resource_call(request, role)
+
+    def _entra_role(self, token: str) -> Role | None:
+        return self._settings.entra.role(token, self._settings.clock().timestamp())
 
     async def _resource_call(self, request: web.Request, role: Role) -> web.StreamResponse:
         found = target(request.method, request.path, request.query)

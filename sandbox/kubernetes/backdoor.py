@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.kubernetes.entra import Entra, parsed_rules, shown_rules
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.faults import Fault, Faults, RequestLog
 from sandbox.kubernetes.patches import merge
@@ -21,9 +22,12 @@ CLUSTER_SCOPED = "-"
 
 
 class BackDoor:
-    def __init__(self, store: Store, registry: Registry, faults: Faults, log: RequestLog) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, entra: Entra, faults: Faults, log: RequestLog
+    ) -> None:
         self._store = store
         self._registry = registry
+        self._entra = entra
         self._faults = faults
         self._log = log
 
@@ -35,6 +39,9 @@ class BackDoor:
         router.add_delete(item, self._remove)
         router.add_post("/_sandbox/swap-uid", self._swap_uid)
         router.add_post("/_sandbox/compact", self._compact)
+        router.add_get("/_sandbox/bindings", self._bindings)
+        router.add_put("/_sandbox/bindings/{identity}", self._bind)
+        router.add_delete("/_sandbox/bindings/{identity}", self._unbind)
         router.add_get("/_sandbox/faults", self._listed(self._faults.listed))
         router.add_post("/_sandbox/faults", self._add_fault)
         router.add_delete("/_sandbox/faults", self._cleared(self._faults.clear))
@@ -89,6 +96,24 @@ class BackDoor:
         """Every continue token and every earlier resourceVersion is too old from now on."""
         self._store.compact()
         return web.json_response({"resourceVersion": str(self._store.version)})
+
+    async def _bindings(self, _: web.Request) -> web.Response:
+        """What is bound to whose oid; `*` stands for everybody without an entry."""
+        return web.json_response(shown_rules(self._entra.rules))
+
+    async def _bind(self, request: web.Request) -> web.Response:
+        """A list of rules for one identity; an empty one leaves it with none."""
+        try:
+            rules = parsed_rules(json.loads(await request.read()))
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        self._entra.rules[request.match_info["identity"]] = rules
+        return web.json_response(shown_rules(self._entra.rules))
+
+    async def _unbind(self, request: web.Request) -> web.Response:
+        """Forget an identity's own rules: those of everybody hold for it again."""
+        self._entra.rules.pop(request.match_info["identity"], None)
+        return web.Response(status=204)
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:

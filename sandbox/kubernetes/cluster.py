@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,9 @@ from aiohttp import web
 from sandbox.kubernetes.access import Role, admin, service_reader
 from sandbox.kubernetes.api import Api, ApiSettings
 from sandbox.kubernetes.backdoor import BackDoor
+from sandbox.kubernetes.entra import Entra
 from sandbox.kubernetes.faults import Faults, RequestLog
+from sandbox.kubernetes.listening import Listening
 from sandbox.kubernetes.registry import Registry
 from sandbox.kubernetes.seeding import keep_identity, seed, stable_uid
 from sandbox.kubernetes.server import Server, log_answer
@@ -41,6 +42,7 @@ class ClusterOptions:
     """`token` may do everything, `reader_token` reads Services; `roles` adds tokens. Times in seconds.
 
     `uid` is that of default/kubernetes; without one it follows from the name and is the same in every run.
+    `tenant` is that whose Entra ID tokens it takes; none without one.
     """
 
     name: str = "cluster"
@@ -49,6 +51,7 @@ class ClusterOptions:
     token: str = field(default_factory=_token)
     reader_token: str = field(default_factory=_token)
     roles: Mapping[str, Role] = field(default_factory=dict)
+    tenant: str = ""
     service_cidrs: tuple[str, str] = ("10.0.0.0/16", "fd12:3456:789a:1::/112")
     history: int = 50_000
     watch_seconds: float = 1800.0
@@ -58,7 +61,10 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """A cluster that answers at `url` (https) until `stop`. `registry` is what exists, for its own process."""
+    """A cluster that answers at `url` (https) until `stop`. `registry` is what exists, for its own process.
+
+    `entra` says whose Entra ID tokens are taken; it may be changed at any time.
+    """
 
     name: str
     url: str
@@ -66,7 +72,9 @@ class RunningCluster:
     reader_token: str
     ca_path: Path
     registry: Registry
+    entra: Entra
     _runner: web.AppRunner
+    _listening: Listening
     _watches: Watches
 
     def kubeconfig(self, path: Path, *, token: str = "", namespace: str = "default") -> Path:
@@ -88,10 +96,20 @@ class RunningCluster:
             json.dump(content, file, indent=2)
         return path
 
+    def power(self, on: bool) -> None:
+        """Off: connections are refused, back door included, until it is on again; nothing is lost."""
+        if on:
+            self._listening.open()
+        else:
+            self._listening.refuse()
+            self._listening.drop()
+
     async def stop(self) -> None:
         """End all watches and close the port."""
+        self._listening.refuse()
         self._watches.close()
         await self._runner.cleanup()
+        self._listening.release()
 
 
 async def start_cluster(options: ClusterOptions, authority: Authority) -> RunningCluster:
@@ -107,36 +125,31 @@ async def start_cluster(options: ClusterOptions, authority: Authority) -> Runnin
         options.reader_token: service_reader(),
         **options.roles,
     }
-    settings = ApiSettings(roles, options.watch_seconds, options.bookmark_seconds, options.clock)
+    entra = Entra(options.tenant)
+    settings = ApiSettings(roles, options.watch_seconds, options.bookmark_seconds, options.clock, entra)
     faults, log = Faults(), RequestLog()
     api = Api(store, registry, watches, settings)
-    server = Server(api, BackDoor(store, registry, faults, log), faults, log)
-    listener = _listener(options.port)
-    runner = await _serve(server, listener, authority)
+    server = Server(api, BackDoor(store, registry, entra, faults, log), faults, log)
+    runner = await _runner(server)
+    listening = Listening(runner, authority.server_context(), options.port)
+    listening.open()
     return RunningCluster(
         name=options.name,
-        url=f"https://127.0.0.1:{listener.getsockname()[1]}",
+        url=f"https://127.0.0.1:{listening.port}",
         token=options.token,
         reader_token=options.reader_token,
         ca_path=authority.ca_path,
         registry=registry,
+        entra=entra,
         _runner=runner,
+        _listening=listening,
         _watches=watches,
     )
 
 
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    return listener
-
-
-async def _serve(server: Server, listener: socket.socket, authority: Authority) -> web.AppRunner:
+async def _runner(server: Server) -> web.AppRunner:
     app = server.application()
     app.on_response_prepare.append(log_answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.SockSite(runner, listener, ssl_context=authority.server_context())
-    await site.start()
     return runner

@@ -10,40 +10,49 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.arm_ids import parse
 from reconciler.model import CLUSTER_TAG, OWNER_TAG
 from reconciler.setting_values import shown
 
 OWN_TAGS = (CLUSTER_TAG, OWNER_TAG)
 MOST_TAGS = 50  # of Azure
-_WAYS = ("kubeconfig", "kubeconfigContent", "inCluster", "server")
-_OF_SERVER = ("caFile", "caData", "tokenFile")
+_ONE_OF = {
+    "kubeconfig": ("path", "content", "secret"),
+    "server": ("scope", "tokenFile", "tokenSecret"),
+}
 
 
-def broken_rules(items: Sequence[Any]) -> Iterator[str]:
-    """The mistakes of all clusters, whatever else is wrong with them."""
-    clusters = {index: item for index, item in enumerate(items) if isinstance(item, Mapping)}
-    for index, item in clusters.items():
-        for part, check in (("access", _access), ("tags", _tags)):
-            if isinstance(value := item.get(part), Mapping):
-                yield from (f"clusters[{index}].{mistake}" for mistake in check(value))
-    yield from _same_names(clusters)
-    yield from _same_balancers(clusters)
+def broken_rules(clusters: Sequence[Any], discoveries: Sequence[Any] = ()) -> Iterator[str]:
+    """The mistakes of all entries, whatever else is wrong with them."""
+    named, sought = _entries(clusters), _entries(discoveries)
+    for key, entries in (("clusters", named), ("discover", sought)):
+        for index, item in entries.items():
+            yield from (f"{key}[{index}].{mistake}" for mistake in _within(item))
+    yield from _same_names(named)
+    yield from _same_resources(named)
+    yield from _same_balancers(named)
+    yield from _same_searches(sought)
 
 
-def _access(access: Mapping[Any, Any]) -> Iterator[str]:
-    """One way to the API server, and what belongs to it."""
-    given = {key for key, value in access.items() if value not in (False, "")}
-    ways = given.intersection(_WAYS)
-    if len(ways) != 1:
-        yield f"access: wanted: one of {', '.join(_WAYS)}; there {'are several' if ways else 'is none'}"
-    if "server" in given and "tokenFile" not in given:
-        yield "access: server needs tokenFile"
+def _entries(items: Sequence[Any]) -> dict[int, Mapping[Any, Any]]:
+    return {index: item for index, item in enumerate(items) if isinstance(item, Mapping)}
+
+
+def _within(item: Mapping[Any, Any]) -> Iterator[str]:
+    for part, check in (("api", _api), ("tags", _tags)):
+        if isinstance(value := item.get(part), Mapping):
+            yield from check(value)
+
+
+def _api(api: Mapping[Any, Any]) -> Iterator[str]:
+    """Exactly one of the keys that exclude each other."""
+    given = {key for key, value in api.items() if value not in (None, "")}
+    ways = _ONE_OF.get(_bare(api.get("type")), ())
+    if ways and len(given.intersection(ways)) != 1:
+        there = "are several" if given.intersection(ways) else "is none"
+        yield f"api: wanted: one of {', '.join(ways)}; there {there}"
     if {"caFile", "caData"} <= given:
-        yield "access: caFile and caData exclude each other"
-    if "server" not in given and given.intersection(_OF_SERVER):
-        yield "access: caFile, caData and tokenFile belong to server"
-    if "context" in given and not given & {"kubeconfig", "kubeconfigContent"}:
-        yield "access: context belongs to kubeconfig or kubeconfigContent"
+        yield "api: caFile and caData exclude each other"
 
 
 def _tags(tags: Mapping[Any, Any]) -> Iterator[str]:
@@ -65,11 +74,21 @@ def _same_names(clusters: Mapping[int, Mapping[Any, Any]]) -> Iterator[str]:
         yield f"clusters[{index}].name: is {shown(_bare(clusters[index]['name']))}, as in clusters[{first}]"
 
 
+def _same_resources(clusters: Mapping[int, Mapping[Any, Any]]) -> Iterator[str]:
+    """Two entries of one AKS cluster."""
+    resources = {index: (_resource(item).rstrip("/"),) for index, item in clusters.items()}
+    for index, first in _repeated(resources):
+        yield f"clusters[{index}].api.resourceId: is that of clusters[{first}], too; a cluster has one entry"
+
+
 def _same_balancers(clusters: Mapping[int, Mapping[Any, Any]]) -> Iterator[str]:
-    """Two entries that would take each other's Private Link Services for their own."""
+    """Two entries that would take each other's Private Link Services for their own.
+
+    What an AKS entry leaves to its resource is not known here.
+    """
     places = {
         index: (
-            item.get("subscription"),
+            _subscription(item),
             item.get("loadBalancerResourceGroup"),
             item.get("clusterName", "kubernetes"),
         )
@@ -81,6 +100,23 @@ def _same_balancers(clusters: Mapping[int, Mapping[Any, Any]]) -> Iterator[str]:
             f"clusters[{index}].loadBalancerResourceGroup: is {shown(group)} with clusterName "
             f"{shown(cluster_name)}, as in clusters[{first}]: both would act on the same load balancers"
         )
+
+
+def _same_searches(discoveries: Mapping[int, Mapping[Any, Any]]) -> Iterator[str]:
+    wanted = {index: (item.get("subscription"), item.get("tag")) for index, item in discoveries.items()}
+    for index, first in _repeated(wanted):
+        yield f"discover[{index}].tag: is {shown(_bare(wanted[index][1]))}, as in discover[{first}]"
+
+
+def _resource(item: Mapping[Any, Any]) -> str:
+    api = item.get("api")
+    return _bare(api.get("resourceId")) if isinstance(api, Mapping) and api.get("type") == "aks" else ""
+
+
+def _subscription(item: Mapping[Any, Any]) -> Any:
+    """As written; else an AKS cluster's own."""
+    found = parse(_resource(item))
+    return item.get("subscription") or (found.subscription if found else "")
 
 
 def _repeated(keys: Mapping[int, Iterable[Any]]) -> Iterator[tuple[int, int]]:

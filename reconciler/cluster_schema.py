@@ -1,4 +1,4 @@
-"""The shape of one cluster as people write it: keys, kinds and limits of each value.
+"""The shape of a clusters' document as people write it: keys, kinds and limits of each value.
 
 What several keys owe each other is in ``cluster_rules``.
 """
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
+from reconciler.arm_ids import parse
 from reconciler.model import STANDARD_PREFIX, InTree, Mode, Succession
 from reconciler.setting_values import address
+
+_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+# Whoever writes a clusters' document names servers and scopes: a token for these would be worth more than a cluster.
+_NOT_CLUSTERS = {
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013": "Azure Resource Manager",
+    "e406a681-f3d4-42a8-90b6-c2b029497af1": "Azure Storage",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "Azure Key Vault",
+    "00000003-0000-0000-c000-000000000000": "Microsoft Graph",
+    "00000002-0000-0000-c000-000000000000": "Azure AD Graph",
+}
 
 
 def _fits(pattern: str, wanted: str) -> Callable[[str], str]:
@@ -32,6 +43,28 @@ def _location(value: str) -> str:
     return _fits(r"[a-z0-9]+", "an Azure region, such as eastus")(value.replace(" ", "").lower())
 
 
+def _managed_cluster(value: str) -> str:
+    found = parse(value)
+    kind = (found.provider.lower(), found.kind.lower()) if found and not found.rest else ()
+    if not (kind == ("microsoft.containerservice", "managedclusters") and value.strip().startswith("/")):
+        raise ValueError(
+            "wanted: /subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/…"
+        )
+    return value.strip().rstrip("/")
+
+
+def _scope(value: str) -> str:
+    """The application of a Kubernetes API; never one that would let a server collect the identity's rights in Azure."""
+    found = re.fullmatch(rf"(api://[^\s/]+(?:/[^\s/]+)*|{_GUID})/\.default", value.strip())
+    if not found:
+        raise ValueError(
+            "wanted: api://…/.default or <application id>/.default of the API server's application"
+        )
+    if service := _NOT_CLUSTERS.get(found[1].lower()):
+        raise ValueError(f"is the scope of {service}, not of a Kubernetes API")
+    return value.strip()
+
+
 # The name is a key of table rows, a word in messages and a parameter of addresses.
 Name = Annotated[
     str,
@@ -44,9 +77,7 @@ Name = Annotated[
 ]
 Guid = Annotated[
     str,
-    AfterValidator(
-        _fits(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", "a subscription id (a GUID)")
-    ),
+    AfterValidator(_fits(_GUID, "a subscription id (a GUID)")),
 ]
 Group = Annotated[
     str,
@@ -75,23 +106,58 @@ Prefix = Annotated[
     ),
 ]
 Server = Annotated[str, AfterValidator(address)]
+# What follows SECRET_PREFIX in the name of an environment variable.
+SecretName = Annotated[str, AfterValidator(_fits(r"[A-Za-z0-9_]{1,100}", "letters, digits, underscores"))]
+ManagedCluster = Annotated[str, AfterValidator(_managed_cluster)]
+Scope = Annotated[str, AfterValidator(_scope)]
+TagWish = Annotated[
+    str, AfterValidator(_fits(r"[^\s=<>%&\\?/][^=<>%&\\?/\n]{0,511}(=[^\n]{0,256})?", "name or name=value"))
+]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
 
 
-class AccessText(_Part):
-    """How the API server is reached."""
+class AksText(_Part):
+    """An AKS cluster: server, authority and places are taken from its resource; the token is our own."""
 
-    kubeconfig: Filled = ""
-    kubeconfig_content: str = Field(default="", repr=False)
+    type: Literal["aks"]
+    resource_id: ManagedCluster
+
+
+class KubeconfigText(_Part):
+    """A kubeconfig, from one of three places."""
+
+    type: Literal["kubeconfig"]
+    path: Filled = ""
+    content: str = Field(default="", repr=False)
+    secret: SecretName = ""
     context: Filled = ""
-    in_cluster: bool = False
-    server: Server = ""
+
+
+class ServerText(_Part):
+    """An address, its authority, and one of three ways to a token."""
+
+    type: Literal["server"]
+    server: Server
     ca_file: Filled = ""
     ca_data: str = ""
+    scope: Scope = ""
     token_file: Filled = ""
+    token_secret: SecretName = ""
+
+
+class InClusterText(_Part):
+    """From inside a pod of the cluster."""
+
+    type: Literal["inCluster"]
+
+
+def api_type(api: Any) -> str | None:
+    """What tells the ways to a cluster's API apart. Anything but text tells none, and is not looked into."""
+    kind = api.get("type") if isinstance(api, Mapping) else None
+    return kind if isinstance(kind, str) else None
 
 
 class VnetText(_Part):
@@ -102,30 +168,74 @@ class VnetText(_Part):
     subscription: Guid = ""
 
 
-class ClusterText(_Part):
-    """One cluster."""
+class SharedText(_Part):
+    """What clusters have in common, whether they are named or found."""
 
-    name: Name
+    mode: Mode
     cluster_name: Filled = "kubernetes"
-    access: AccessText
-    subscription: Guid
-    location: Location
-    load_balancer_resource_group: Group
     pls_resource_group: Group = ""
-    vnet: VnetText
-    default_subnet: Network
     pls_prefix: Prefix = STANDARD_PREFIX
     tags: Mapping[str, str] = Field(default_factory=dict)
-    mode: Mode
     in_tree: InTree | None = None
     owner_succession: Succession = "none"
     settle_seconds: Annotated[int, Field(ge=0, le=3600)] = 150
 
 
-_PARTS: dict[tuple[Any, ...], type[_Part]] = {(): ClusterText, ("access",): AccessText, ("vnet",): VnetText}
+class ClusterText(SharedText):
+    """One cluster."""
+
+    name: Name
+    api: Annotated[
+        Annotated[AksText, Tag("aks")]
+        | Annotated[KubeconfigText, Tag("kubeconfig")]
+        | Annotated[ServerText, Tag("server")]
+        | Annotated[InClusterText, Tag("inCluster")],
+        Discriminator(api_type),
+    ]
+    subscription: Guid
+    location: Location
+    load_balancer_resource_group: Group
+    vnet: VnetText
+    default_subnet: Network
 
 
-def keys_at(path: tuple[Any, ...]) -> list[str]:
-    """The keys that may stand at a place within a cluster, for a hint."""
-    part = _PARTS.get(path, ClusterText)
+class AksClusterText(SharedText):
+    """One AKS cluster: its places may be left to its resource."""
+
+    name: Name
+    api: AksText
+    subscription: Guid = ""
+    location: Location = ""
+    load_balancer_resource_group: Group = ""
+    vnet: VnetText | None = None
+    default_subnet: Network = ""
+
+
+class DiscoveryText(SharedText):
+    """AKS clusters by a tag of theirs: ``name``, or ``name=value``."""
+
+    subscription: Guid
+    tag: TagWish
+    vnet: VnetText | None = None
+    default_subnet: Network = ""
+
+
+_PARTS: dict[tuple[Any, ...], type[_Part]] = {
+    ("vnet",): VnetText,
+    ("api",): AksText,
+    ("api", "kubeconfig"): KubeconfigText,
+    ("api", "server"): ServerText,
+    ("api", "inCluster"): InClusterText,
+}
+
+
+def shape_of(item: Any) -> type[ClusterText] | type[AksClusterText]:
+    """What a cluster's entry has to look like: only an AKS cluster's resource tells its places."""
+    api = item.get("api") if isinstance(item, Mapping) else None
+    return AksClusterText if api_type(api) == "aks" else ClusterText
+
+
+def keys_at(shape: type[SharedText], path: tuple[Any, ...]) -> list[str]:
+    """The keys that may stand at a place within an entry, for a hint."""
+    part = _PARTS.get(path, shape)
     return [field.alias or name for name, field in part.model_fields.items()]

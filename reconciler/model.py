@@ -29,21 +29,43 @@ SubnetPolicy = Literal["disable", "report"]
 
 @dataclass(frozen=True, slots=True)
 class ApiAccess:
-    """How a cluster's API is reached: exactly one of kubeconfig (path or content), in-cluster, server."""
+    """How a cluster's API is reached: by exactly one of an AKS resource, a kubeconfig (a path, the text or a
+    secret), a server with its way to a token, or from inside the cluster.
 
+    ``aks`` is the resource id. ``kubeconfig_secret`` and ``token_secret`` name secrets, they are none. ``scope``
+    is what an Entra token is asked for.
+    """
+
+    aks: str = ""
     kubeconfig: str = ""
     kubeconfig_content: str = field(default="", repr=False)
+    kubeconfig_secret: str = ""
     context: str = ""
-    in_cluster: bool = False
     server: str = ""
     ca_file: str = ""
     ca_data: str = ""
+    scope: str = ""
     token_file: str = ""
+    token_secret: str = ""
+    in_cluster: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a cluster's API is: an https address, and the authority of its certificate (PEM text)."""
+
+    server: str
+    ca_pem: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """One cluster as configured. ``cluster_name`` is the value of the tag ``k8s-azure-cluster-name``."""
+    """One cluster as configured. ``cluster_name`` is the value of the tag ``k8s-azure-cluster-name``.
+
+    Of an AKS cluster the places may be left to its resource: ``location`` to ``default_subnet`` are "" until
+    they were taken from there (``pls_resource_group`` then means that of the load balancers). ``unresolved``
+    tells why they could not be.
+    """
 
     name: str
     cluster_name: str
@@ -62,11 +84,33 @@ class ClusterConfig:
     in_tree: InTree = "active"
     owner_succession: Succession = "none"
     settle_seconds: int = 150
+    unresolved: str = ""
 
     @property
     def network_subscription(self) -> str:
         """The subscription of the virtual network."""
         return self.vnet_subscription or self.subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The AKS clusters of a subscription that bear a tag; ``value`` None: whatever the tag's value.
+
+    ``defaults`` is each one's configuration, without name, ``access.aks`` and the places left to the resource.
+    """
+
+    subscription: str
+    tag: str
+    value: str | None
+    defaults: ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterList:
+    """What a clusters' document names, and what it says to look for."""
+
+    clusters: tuple[ClusterConfig, ...] = ()
+    discoveries: tuple[Discovery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

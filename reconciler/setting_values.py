@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 LONGEST_PATH = 4096
+# Of the only environment variables that a clusters' document may name.
+SECRET_PREFIX = "CLUSTER_SECRET_"  # noqa: S105
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _SURFACE = reprlib.Repr()
 _SURFACE.maxlevel = 2

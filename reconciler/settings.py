@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.cluster_settings import read_clusters
 from reconciler.errors import SettingsError
-from reconciler.model import ClusterConfig, Limits
+from reconciler.model import ClusterList, Limits
 from reconciler.setting_values import (
     address,
     blob,
@@ -52,7 +52,7 @@ class Settings:
     is None where none is configured: plans can do without. ``arm_audience`` is without ``/.default``.
     """
 
-    clusters: tuple[ClusterConfig, ...]
+    clusters: ClusterList
     clusters_blob: str
     arm_endpoint: str
     arm_audience: str
@@ -81,8 +81,8 @@ class Setting:
     read: Callable[[str], Any]
 
 
-def _clusters(value: str) -> tuple[ClusterConfig, ...]:
-    return read_clusters(value) if value else ()
+def _clusters(value: str) -> ClusterList:
+    return read_clusters(value) if value else ClusterList()
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -114,7 +114,7 @@ def planning_engine(settings: Settings) -> Engine:
 def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
     """The clusters as configured now: the setting's, or the blob's, read at each call."""
     if not settings.clusters_blob:
-        fixed = _by_name(settings.clusters)
+        fixed = _by_name(settings.clusters.clusters)
         return lambda: fixed
     blob = BlobSetting(
         StorageAccount(settings.storage or StorageSettings()), settings.clusters_blob, parse_clusters
@@ -124,7 +124,7 @@ def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
         reading = blob.read()
         if reading.warning:
             log.warning("%s", reading.warning)
-        return _by_name(reading.value)
+        return _by_name(reading.value.clusters)
 
     return read
 

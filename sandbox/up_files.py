@@ -34,7 +34,7 @@ def _cluster_entry(options: SandboxOptions, servers: Servers, name: str) -> Json
         "name": name,
         "mode": options.mode,
         "clusterName": options.cluster_name,
-        "access": {"kubeconfig": str(servers.clusters[name].kubeconfig)},
+        "api": {"type": "kubeconfig", "path": str(servers.clusters[name].kubeconfig)},
         "subscription": servers.arm_options.subscription,
         "location": servers.arm_options.location,
         "loadBalancerResourceGroup": node_group(name),

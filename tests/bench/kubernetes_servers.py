@@ -50,7 +50,7 @@ class Servers:
         cluster = {
             "name": CONFIG.name,
             "clusterName": CONFIG.cluster_name,
-            "access": {"server": self.cluster, "caFile": self.ca, "tokenFile": str(token)},
+            "api": {"type": "server", "server": self.cluster, "caFile": self.ca, "tokenFile": str(token)},
             "subscription": SUBSCRIPTION,
             "location": CONFIG.location,
             "loadBalancerResourceGroup": CONFIG.load_balancer_resource_group,

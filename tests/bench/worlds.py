@@ -150,7 +150,7 @@ class World:
         return {
             "name": cluster.name,
             "mode": "sync",
-            "access": {"kubeconfig": self.found["clusters"][cluster.name]["kubeconfig"]},
+            "api": {"type": "kubeconfig", "path": self.found["clusters"][cluster.name]["kubeconfig"]},
             "subscription": cluster.subscription,
             "location": "eastus",
             "loadBalancerResourceGroup": group,

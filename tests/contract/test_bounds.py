@@ -128,7 +128,19 @@ def bomb(key: str) -> str:
     return "".join(f"- {key}: &a{i} {words}\n" for i, words in enumerate(aliases))
 
 
-KEYS = ("name", "mode", "access", "tags", "vnet", "inTree", "clusterName", "plsPrefix", "settleSeconds")
+KEYS = (
+    "name",
+    "mode",
+    "api",
+    "api: {type: aks}\n  x",
+    "api:\n    type",
+    "tags",
+    "vnet",
+    "inTree",
+    "clusterName",
+    "plsPrefix",
+    "settleSeconds",
+)
 
 
 @pytest.mark.parametrize("key", KEYS)

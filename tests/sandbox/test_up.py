@@ -86,10 +86,10 @@ def test_a_service_ends_as_an_event_in_the_storage_queue(sandbox: Sandbox) -> No
 def test_the_product_accepts_the_generated_settings(sandbox: Sandbox) -> None:
     """Both sides of the fence agree on names and shapes; neither imports the other."""
     settings = load(sandbox.settings)
-    assert [cluster.name for cluster in settings.clusters] == ["prod", "dev"]
-    assert {cluster.in_tree for cluster in settings.clusters} == {"absent"}
-    assert {cluster.settle_seconds for cluster in settings.clusters} == {3}
-    assert settings.clusters[0].access.kubeconfig == str(sandbox.kubeconfig("prod"))
+    assert [cluster.name for cluster in settings.clusters.clusters] == ["prod", "dev"]
+    assert {cluster.in_tree for cluster in settings.clusters.clusters} == {"absent"}
+    assert {cluster.settle_seconds for cluster in settings.clusters.clusters} == {3}
+    assert settings.clusters.clusters[0].access.kubeconfig == str(sandbox.kubeconfig("prod"))
     assert settings.limits.grace_seconds == 4
     assert settings.probe_schedule == "*/7 * * * * *"
 

@@ -299,7 +299,7 @@ WRONG: dict[str, dict[str, str]] = {
     },
     "no blob's address": {"CLUSTERS_BLOB": "config?sig=c2VjcmV0LWtleS1vZi1zdG9yYWdl"},
     "a kubeconfig that is none": {
-        "CLUSTERS": '[{"name": "c", "access": {"kubeconfigContent": 5, "token": "c2VjcmV0LWtleS1vZi1zdG9yYWdl"}}]'
+        "CLUSTERS": '[{"name": "c", "api": {"type": "kubeconfig", "content": 5, "token": "c2VjcmV0LWtleS1vZi1zdG9yYWdl"}}]'
     },
     "an identity that is refused": {"IDENTITY_HEADER": "c2VjcmV0LWtleS1vZi1zdG9yYWdl"},
 }

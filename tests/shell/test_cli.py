@@ -23,7 +23,7 @@ TYPO = service("typo", settings={"ip-configuration-ip-address-count": "many"})
 CLUSTER = """
 - name: {name}
   mode: sync
-  access: {{kubeconfig: "{{apiVersion: v1}}"}}
+  api: {{type: kubeconfig, path: "{{apiVersion: v1}}"}}
   subscription: 00000000-0000-0000-0000-000000000001
   location: eastus
   loadBalancerResourceGroup: MC_{name}

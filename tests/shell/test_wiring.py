@@ -16,7 +16,7 @@ from tests import builders
 from tests.shell import world as worlds
 from tests.shell.world import Clock
 
-CLUSTERS = """[{"name": "prod", "mode": "sync", "access": {"kubeconfig": "{apiVersion: v1}"},
+CLUSTERS = """[{"name": "prod", "mode": "sync", "api": {"type": "kubeconfig", "path": "{apiVersion: v1}"},
   "subscription": "00000000-0000-0000-0000-000000000001", "location": "eastus",
   "loadBalancerResourceGroup": "MC_prod", "vnet": {"resourceGroup": "MC_prod", "name": "v"},
   "defaultSubnet": "default"}]"""

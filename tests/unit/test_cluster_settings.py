@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cluster_settings import parse_clusters, read_clusters
-from reconciler.model import STANDARD_PREFIX, ApiAccess, ClusterConfig
+from reconciler.model import STANDARD_PREFIX, ApiAccess, ClusterConfig, ClusterList, Discovery
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+AKS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/apps/providers/Microsoft.ContainerService/managedClusters/prod"
+SERVER = {"type": "server", "server": "https://s"}
+TYPES = (
+    "{type: aks, resourceId}, {type: kubeconfig, path | content | secret}, "
+    "{type: server, server, scope | tokenFile | tokenSecret} or {type: inCluster}"
+)
 
 
 def cluster(**changes: Any) -> dict[str, Any]:
@@ -20,7 +27,7 @@ def cluster(**changes: Any) -> dict[str, Any]:
     least = {
         "name": "prod",
         "mode": "sync",
-        "access": {"kubeconfig": "prod.kubeconfig"},
+        "api": {"type": "kubeconfig", "path": "prod.kubeconfig"},
         "subscription": SUBSCRIPTION,
         "location": "eastus",
         "loadBalancerResourceGroup": "MC_prod",
@@ -31,7 +38,7 @@ def cluster(**changes: Any) -> dict[str, Any]:
 
 
 def parse(*clusters: dict[str, Any]) -> tuple[ClusterConfig, ...]:
-    return parse_clusters(json.dumps(clusters))
+    return parse_clusters(json.dumps(clusters)).clusters
 
 
 def mistakes(*clusters: Any) -> list[str]:
@@ -68,11 +75,11 @@ def test_the_least_one_has_to_write() -> None:
 def test_all_that_can_be_written() -> None:
     """No key is read and then forgotten."""
     other = SUBSCRIPTION.replace("1", "2")
-    access = {"server": "https://10.0.0.1:6443", "caFile": "/ca.pem", "tokenFile": "/token"}
+    api = {"type": "server", "server": "https://10.0.0.1:6443", "caFile": "/ca.pem", "tokenFile": "/token"}
     (read,) = parse(
         cluster(
             clusterName="prod-cluster",
-            access=access,
+            api=api,
             location="East US 2",
             plsResourceGroup="pls-group",
             vnet={"resourceGroup": "net", "name": "hub", "subscription": other},
@@ -106,20 +113,82 @@ def test_all_that_can_be_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("access", "expected"),
+    ("api", "expected"),
     [
-        ({"inCluster": True}, ApiAccess(in_cluster=True)),
-        ({"kubeconfig": "k", "context": "c"}, ApiAccess(kubeconfig="k", context="c")),
-        ({"kubeconfigContent": "apiVersion: v1"}, ApiAccess(kubeconfig_content="apiVersion: v1")),
-        (
-            {"server": "https://s", "caData": "PEM", "tokenFile": "t"},
-            ApiAccess(server="https://s", ca_data="PEM", token_file="t"),
-        ),
+        ({"type": "inCluster"}, ApiAccess(in_cluster=True)),
+        ({"type": "kubeconfig", "path": "k", "context": "c"}, ApiAccess(kubeconfig="k", context="c")),
+        ({"type": "kubeconfig", "content": "v1"}, ApiAccess(kubeconfig_content="v1")),
+        ({"type": "kubeconfig", "secret": "PROD"}, ApiAccess(kubeconfig_secret="PROD")),
+        (SERVER | {"caData": "PEM", "tokenFile": "t"}, ApiAccess(server="https://s", ca_data="PEM", token_file="t")),
+        (SERVER | {"caFile": "c", "tokenSecret": "PROD"}, ApiAccess(server="https://s", ca_file="c", token_secret="PROD")),
+        (SERVER | {"scope": f"{SUBSCRIPTION}/.default"}, ApiAccess(server="https://s", scope=f"{SUBSCRIPTION}/.default")),
+        (SERVER | {"scope": "api://my/k8s/.default"}, ApiAccess(server="https://s", scope="api://my/k8s/.default")),
+        ({"type": "aks", "resourceId": AKS + "/"}, ApiAccess(aks=AKS)),
     ],
-)
-def test_each_way_to_a_cluster(access: dict[str, Any], expected: ApiAccess) -> None:
-    """One of four."""
-    assert parse(cluster(access=access))[0].access == expected
+)  # fmt: skip
+def test_each_way_to_a_cluster(api: dict[str, Any], expected: ApiAccess) -> None:
+    """Each of its type, with the keys of that type."""
+    assert parse(cluster(api=api))[0].access == expected
+
+
+def test_an_aks_cluster_leaves_its_places_to_its_resource() -> None:
+    """All but the subscription, which is part of the id; nothing is made up for the rest."""
+    places = dict.fromkeys(
+        ("subscription", "location", "loadBalancerResourceGroup", "vnet", "defaultSubnet"), ...
+    )
+    (read,) = parse(cluster(api={"type": "aks", "resourceId": AKS}, **places))
+    assert read.subscription == SUBSCRIPTION
+    assert {
+        read.location,
+        read.load_balancer_resource_group,
+        read.pls_resource_group,
+        read.vnet_resource_group,
+        read.vnet_name,
+        read.default_subnet,
+        read.unresolved,
+    } == {""}
+
+
+def test_an_aks_cluster_may_name_its_places() -> None:
+    """What is written goes before what the resource says."""
+    (read,) = parse(cluster(api={"type": "aks", "resourceId": AKS}, plsResourceGroup="links"))
+    (plain,) = parse(cluster(plsResourceGroup="links"))
+    assert read == replace(plain, access=ApiAccess(aks=AKS))
+
+
+def test_clusters_may_be_looked_for_by_a_tag() -> None:
+    """With what is configured for each of them; a tag without a value is any value."""
+    least = {"subscription": SUBSCRIPTION, "tag": "links", "mode": "plan"}
+    more = {"tag": "links=on=1", "vnet": {"resourceGroup": "net", "name": "hub"}, "defaultSubnet": "nat"}
+    read = parse_clusters(json.dumps({"discover": [least, least | more | {"tags": {"team": "x"}}]}))
+    defaults = ClusterConfig("", "kubernetes", SUBSCRIPTION, "", "", "", "", "", "", "plan")
+    rich = replace(
+        defaults, vnet_resource_group="net", vnet_name="hub", default_subnet="nat", tags={"team": "x"}
+    )
+    assert read == ClusterList(
+        (), (Discovery(SUBSCRIPTION, "links", None, defaults), Discovery(SUBSCRIPTION, "links", "on=1", rich))
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "mistake"),
+    [
+        ({"tag": ...}, "tag: is missing"),
+        ({"tag": "=on"}, "tag: is '=on'; wanted: name or name=value"),
+        ({"mode": ...}, "mode: is missing; wanted: sync, upsert-only or plan"),
+        ({"name": "prod"}, "name: is not known"),
+        ({"tags": {"k8s-azure-cluster-name": "x"}}, "tags.k8s-azure-cluster-name: is a tag of the reconciler itself"),
+        ({"tag": "Links=ON "}, "tag: is 'Links=ON', as in discover[0]"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_what_to_look_for_is_told_with_its_path(changes: dict[str, Any], mistake: str) -> None:
+    """As in a cluster."""
+    least = {"subscription": SUBSCRIPTION, "tag": "links=other", "mode": "plan"}
+    wrong = {key: value for key, value in (least | {"tag": "a=b"} | changes).items() if value is not ...}
+    first = least | {"tag": "links=on"}
+    with pytest.raises(ValueError, match="discover") as caught:
+        parse_clusters(json.dumps({"clusters": [cluster()], "discover": [first, wrong]}))
+    assert str(caught.value) == f"discover[1].{mistake}"
 
 
 def test_a_prefix_of_one_s_own_means_no_in_tree_controller() -> None:
@@ -150,12 +219,27 @@ def test_a_prefix_of_one_s_own_means_no_in_tree_controller() -> None:
         ({"tags": {"a": 1}}, "tags.a: is '1'; wanted: a valid string"),
         ({"plsPrefix": ""}, f"plsPrefix: is ''; wanted: the beginning of annotation keys, such as {STANDARD_PREFIX}"),
         ({"inTree": "no"}, "inTree: is 'no'; wanted: 'active' or 'absent'"),
-        ({"access": {}}, "access: wanted: one of kubeconfig, kubeconfigContent, inCluster, server; there is none"),
-        ({"access": {"inCluster": True, "kubeconfig": "k"}}, "access: wanted: one of kubeconfig, kubeconfigContent, inCluster, server; there are several"),
-        ({"access": {"server": "http://10.0.0.1", "tokenFile": "t"}}, "access.server: is 'http://10.0.0.1'; wanted: an https:// address"),
-        ({"access": {"server": "https://s"}}, "access: server needs tokenFile"),
-        ({"access": {"kubeconfig": "k", "caFile": "c"}}, "access: caFile, caData and tokenFile belong to server"),
-        ({"access": {"inCluster": True, "context": "c"}}, "access: context belongs to kubeconfig or kubeconfigContent"),
+        ({"api": ...}, f"api: is missing; wanted: {TYPES}"),
+        ({"api": ..., "access": {"kubeconfig": "k"}}, f"access: is now called api and tells its type; wanted: {TYPES}"),
+        ({"api": {}}, "api.type: is missing; wanted: aks, kubeconfig, server or inCluster"),
+        ({"api": "kubeconfig"}, "api.type: is missing; wanted: aks, kubeconfig, server or inCluster"),
+        ({"api": {"type": "arc"}}, "api.type: is 'arc'; wanted: aks, kubeconfig, server or inCluster"),
+        ({"api": {"type": "kubeconfig"}}, "api: wanted: one of path, content, secret; there is none"),
+        ({"api": {"type": "kubeconfig", "path": "p", "secret": "s"}}, "api: wanted: one of path, content, secret; there are several"),
+        ({"api": {"type": "kubeconfig", "path": "p", "caFile": "c"}}, "api.caFile: is not known"),
+        ({"api": {"type": "kubeconfig", "path": "p", "contxt": "c"}}, "api.contxt: is not known; did you mean context?"),
+        ({"api": {"type": "kubeconfig", "secret": "IDENTITY-HEADER"}}, "api.secret: is 'IDENTITY-HEADER'; wanted: letters, digits, underscores"),
+        ({"api": SERVER}, "api: wanted: one of scope, tokenFile, tokenSecret; there is none"),
+        ({"api": SERVER | {"tokenFile": "t", "scope": "api://k8s/.default"}}, "api: wanted: one of scope, tokenFile, tokenSecret; there are several"),
+        ({"api": SERVER | {"tokenFile": "t", "caFile": "c", "caData": "d"}}, "api: caFile and caData exclude each other"),
+        ({"api": SERVER | {"tokenFile": "t", "server": "http://10.0.0.1"}}, "api.server: is 'http://10.0.0.1'; wanted: an https:// address"),
+        ({"api": {"type": "server", "tokenFile": "t"}}, "api.server: is missing"),
+        ({"api": SERVER | {"scope": "api://k8s"}}, "api.scope: is 'api://k8s'; wanted: api://…/.default or <application id>/.default of the API server's application"),
+        ({"api": {"type": "inCluster", "context": "c"}}, "api.context: is not known"),
+        ({"api": {"type": "aks"}}, "api.resourceId: is missing"),
+        ({"api": {"type": "aks", "resourceID": AKS, "resourceId": AKS}}, "api.resourceID: is not known; did you mean resourceId?"),
+        ({"api": {"type": "aks", "resourceId": AKS + "/agentPools/x"}}, f"api.resourceId: is '{AKS[:57]}...'; wanted: /subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/…"),
+        ({"api": {"type": "aks", "resourceId": "prod"}}, "api.resourceId: is 'prod'; wanted: /subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/…"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_path(changes: dict[str, Any], mistake: str) -> None:
@@ -165,12 +249,30 @@ def test_a_mistake_is_told_with_its_path(changes: dict[str, Any], mistake: str) 
     ]
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "https://management.azure.com/.default",
+        "https://vault.azure.net/.default",
+        "797F4846-ba00-4fd7-ba43-dac1f8f63013/.default",
+        "e406a681-f3d4-42a8-90b6-c2b029497af1/.default",
+        "cfa8b339-82a2-471a-a3c9-0fc0be7a4093/.default",
+        "00000003-0000-0000-c000-000000000000/.default",
+        "api://k8s/.default api://other/.default",
+    ],
+)
+def test_a_server_cannot_collect_tokens_for_azure(scope: str) -> None:
+    """Whoever may name a cluster's server must not get what the identity may do in Azure sent to it."""
+    (mistake,) = mistakes(cluster(api=SERVER | {"scope": scope}))
+    assert mistake.startswith("clusters[0].api.scope: is ")
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """Nobody wants to fix a file one start at a time."""
     found = mistakes(cluster(mode="x", location=...), "text", cluster(name=..., typo=1, clusterName="c"))
     assert [line.split(": ")[0] for line in found] == [
-        "clusters[0].location",
         "clusters[0].mode",
+        "clusters[0].location",
         "clusters[1]",
         "clusters[2].name",
         "clusters[2].typo",
@@ -180,16 +282,16 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_rules_between_keys_and_clusters_speak_up_beside_wrong_values() -> None:
     """A wrong value hides no reserved tag, no second way to the API and no twin: one message, one round."""
     tags = {"k8s-azure-cluster-name": "x", "K8S-azure-owner-service": "y", "a/b": "z", "long": "v" * 257}
-    access = {"inCluster": True, "kubeconfig": "k", "tokenFile": "t"}
-    wrong = cluster(mode=..., access=access, tags=tags, location=" ")
+    api = SERVER | {"caFile": "c", "caData": "d"}
+    wrong = cluster(mode=..., api=api, tags=tags, location=" ")
     found = mistakes(cluster(vnet=...), wrong, "text", cluster(name=" Prod", clusterName="kubernetes "))
     assert [line.split(": wanted")[0] for line in found] == [
         "clusters[0].vnet: is missing",
-        "clusters[1].location: is ' '; wanted: an Azure region, such as eastus",
         "clusters[1].mode: is missing; wanted: sync, upsert-only or plan",
+        "clusters[1].location: is ' '; wanted: an Azure region, such as eastus",
         "clusters[2]: is 'text'; wanted: keys and values",
-        "clusters[1].access",
-        "clusters[1].access: caFile, caData and tokenFile belong to server",
+        "clusters[1].api",
+        "clusters[1].api: caFile and caData exclude each other",
         "clusters[1].tags.k8s-azure-cluster-name: is a tag of the reconciler itself",
         "clusters[1].tags.K8S-azure-owner-service: is a tag of the reconciler itself",
         "clusters[1].tags.a/b",
@@ -218,13 +320,18 @@ def test_too_many_tags_are_a_mistake() -> None:
 
 def test_a_secret_is_never_part_of_a_message() -> None:
     """A kubeconfig holds tokens and keys."""
-    wrong = {"kubeconfigContent": "SECRET", "inCluster": True}
-    nested = {"kubeconfigContent": {"users": "SECRET"}}
-    items = [wrong, nested, ["SECRET"]]
-    found = mistakes(*(cluster(name=f"c{i}", clusterName=f"c{i}", access=a) for i, a in enumerate(items)))
-    assert len(found) == 3
+    content = {"type": "kubeconfig", "content": "SECRET"}
+    items = [
+        content | {"path": "p"},
+        content | {"content": {"users": "SECRET"}},
+        content | {"content": 5, "token": "SECRET"},
+        ["SECRET"],
+        "SECRET",
+    ]
+    found = mistakes(*(cluster(name=f"c{i}", clusterName=f"c{i}", api=a) for i, a in enumerate(items)))
+    assert {line.split(".")[0] for line in found} == {f"clusters[{i}]" for i in range(5)}
     assert "SECRET" not in "\n".join(found)
-    assert "SECRET" not in repr(parse(cluster(access={"kubeconfigContent": "SECRET"})))
+    assert "SECRET" not in repr(parse(cluster(api=content)))
 
 
 def test_two_clusters_of_one_name_are_a_mistake() -> None:
@@ -241,6 +348,27 @@ def test_two_clusters_on_the_same_load_balancers_are_a_mistake() -> None:
         "clusters[1].loadBalancerResourceGroup: is 'mc_PROD' with clusterName 'Kubernetes', as in clusters[0]: "
         "both would act on the same load balancers"
     ]
+
+
+def test_two_entries_of_one_aks_cluster_are_a_mistake() -> None:
+    """Whatever else they say; and an entry that names its balancers is compared by them, too."""
+    left = dict.fromkeys(("subscription", "loadBalancerResourceGroup"), ...)
+    one = cluster(api={"type": "aks", "resourceId": AKS}, **left)
+    two = cluster(name="dev", api={"type": "aks", "resourceId": AKS.upper() + "/"}, clusterName="x", **left)
+    assert mistakes(one, two) == [
+        "clusters[1].api.resourceId: is that of clusters[0], too; a cluster has one entry"
+    ]
+    aks = cluster(name="dev", api={"type": "aks", "resourceId": AKS}, subscription=...)
+    (told,) = mistakes(cluster(), aks)
+    assert told.startswith("clusters[1].loadBalancerResourceGroup: is 'MC_prod'")
+
+
+def test_aks_clusters_whose_balancers_are_not_known_yet_get_along() -> None:
+    """What both leave to their resources is not the same for that."""
+    left = dict.fromkeys(("subscription", "loadBalancerResourceGroup"), ...)
+    names = ("prod", "dev")
+    read = parse(*(cluster(name=n, api={"type": "aks", "resourceId": f"{AKS}-{n}"}, **left) for n in names))
+    assert [one.name for one in read] == ["prod", "dev"]
 
 
 @pytest.mark.parametrize(
@@ -263,6 +391,8 @@ def test_clusters_that_differ_in_one_of_these_get_along(changes: dict[str, Any])
         ("{}", "list of clusters"),
         ('{"clusters": {}}', "list of clusters"),
         ('{"clusters": [], "more": 1}', "list of clusters"),
+        ('{"clusters": [], "discover": []}', "no cluster"),
+        ('{"discover": {}}', "list of clusters"),
         ("[{", "not JSON"),
         ("a: [", "not YAML, line"),
         ("a: !!python/object:os.system x", "not YAML"),
@@ -281,7 +411,7 @@ YAML = f"""
 clusters:
 - name: prod
   mode: plan
-  access: {{kubeconfig: ./prod.kubeconfig}}
+  api: {{type: kubeconfig, path: ./prod.kubeconfig}}
   subscription: {SUBSCRIPTION}
   location: eastus
   loadBalancerResourceGroup: MC_prod
@@ -296,14 +426,14 @@ def test_a_file_may_be_yaml_or_json_and_its_paths_start_beside_it(tmp_path: Path
     (tmp_path / "c.json").write_text(json.dumps([cluster(mode="plan")]))
     from_yaml = read_clusters(str(tmp_path / "c.yaml"))
     assert from_yaml == read_clusters(str(tmp_path / "c.json"))
-    assert Path(from_yaml[0].access.kubeconfig) == tmp_path / "prod.kubeconfig"
+    assert Path(from_yaml.clusters[0].access.kubeconfig) == tmp_path / "prod.kubeconfig"
 
 
 def test_a_path_from_the_root_stays_as_it_is(tmp_path: Path) -> None:
     """Mounted secrets."""
-    access = {"server": "https://s", "caFile": "/run/ca.pem", "tokenFile": "/run/token"}
-    (tmp_path / "c.json").write_text(json.dumps([cluster(access=access)]))
-    read = read_clusters(str(tmp_path / "c.json"))[0].access
+    api = SERVER | {"caFile": "/run/ca.pem", "tokenFile": "/run/token"}
+    (tmp_path / "c.json").write_text(json.dumps([cluster(api=api)]))
+    read = read_clusters(str(tmp_path / "c.json")).clusters[0].access
     assert (read.ca_file, read.token_file, read.kubeconfig) == ("/run/ca.pem", "/run/token", "")
 
 
@@ -331,8 +461,9 @@ def test_a_mistake_in_a_file_names_the_file(tmp_path: Path) -> None:
 
 
 def _nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    keys = st.sampled_from([*cluster(), "clusters", "server", "kubeconfig", "x"])
-    return st.lists(children, max_size=3) | st.dictionaries(keys, children, max_size=8)
+    keys = st.sampled_from([*cluster(), "clusters", "discover", "server", "type", "tag", "x"])
+    words = st.sampled_from(["aks", "kubeconfig", "server", "inCluster", "plan"])
+    return st.lists(children, max_size=3) | st.dictionaries(keys, children | words, max_size=8)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), _nested, max_leaves=12))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import SettingsError
-from reconciler.model import Limits
+from reconciler.model import ClusterList, Limits
 from reconciler.settings import SETTINGS, StorageSettings, load
 from tests.unit.test_cluster_settings import cluster
 
@@ -24,7 +24,7 @@ def mistakes(**environ: str) -> list[str]:
 def test_clusters_are_all_that_has_to_be_set() -> None:
     """The rest has defaults, the ones that the model has too."""
     settings = load(CLUSTERS)
-    assert [c.name for c in settings.clusters] == ["prod"]
+    assert [c.name for c in settings.clusters.clusters] == ["prod"]
     assert settings.limits == Limits()
     assert (settings.arm_endpoint, settings.arm_audience) == ("https://management.azure.com",) * 2
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (120, 16, 4)
@@ -62,7 +62,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
             "AZURE_CLIENT_ID": "me",
         }
     )
-    assert settings.clusters == ()
+    assert settings.clusters == ClusterList()
     assert settings.clusters_blob == "config/prod/clusters.yaml"
     assert settings.limits == Limits(1, 61, 0.5, 2, "report")
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (90, 3, 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from reconciler import api, arm_ids, claims, reading
 from reconciler.claims import PLS_ANNOTATIONS, read_claim
@@ -137,7 +138,12 @@ def test_cluster_keys_are_the_codes_own() -> None:
             assert rows[key] == str(default), key
 
 
-WAYS = {"aks": AksText, "kubeconfig": KubeconfigText, "server": ServerText, "inCluster": InClusterText}
+WAYS: dict[str, type[BaseModel]] = {
+    "aks": AksText,
+    "kubeconfig": KubeconfigText,
+    "server": ServerText,
+    "inCluster": InClusterText,
+}
 
 
 def test_the_ways_to_a_cluster_are_the_codes_own() -> None:

@@ -10,12 +10,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PYTHON313 ?= $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python; do \
 	if $(call fits,"$$p",sys.version_info[:2] == (3, 13)); then echo "$$p"; break; fi; done)
 
+# What the app runs on in Azure: `runtimeVersion` in infra/ says the same.
+PACKAGE_VERSION ?= 3.12
+PACKAGE_PYTHON ?= $(shell for p in python$(PACKAGE_VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PACKAGE_VERSION)*/bin/python; do \
+	if $(call fits,"$$p","%d.%d" % sys.version_info[:2] == "$(PACKAGE_VERSION)"); then echo "$$p"; break; fi; done)
+
 BIN := .venv/bin
-PACKAGES = $(wildcard reconciler sandbox function_app.py tests)
+PACKAGES = $(wildcard reconciler sandbox function_app.py tests tools)
 AZURITE := .tools/azurite
 ARGS ?=
 
-.PHONY: help setup format check test test-chaos bench demo sandbox venv313 clean
+.PHONY: help setup format check test test-chaos bench demo sandbox package lock audit venv313 clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +76,18 @@ demo: setup ## play the whole story: Services in, Private Link Services out
 sandbox: setup ## start a local Azure with clusters and stay up (ARGS='--ccm-pls')
 	$(BIN)/python -m sandbox up --state .sandbox $(ARGS)
 
+package: ## build what is deployed: dist/package.zip (needs Python 3.12, or PACKAGE_VERSION=3.13)
+	@test -n "$(PACKAGE_PYTHON)" || { echo "Bytecode is compiled by the version that runs it: Python $(PACKAGE_VERSION) is needed" \
+	"(on PATH, from pyenv, or PACKAGE_PYTHON=/path/to/python)"; exit 1; }
+	@"$(PACKAGE_PYTHON)" -m tools.package --python $(PACKAGE_VERSION) $(ARGS)
+
+lock: .venv/.installed ## what requirements.txt needs, with hashes: requirements.lock (ARGS=--upgrade for the newest)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command 'make lock' $(ARGS) requirements.txt --output-file requirements.lock
+
+audit: .venv/.installed ## known vulnerabilities of what is deployed, where the advisories can be reached
+	@$(BIN)/python -m tools.audit $(ARGS)
+
 clean: ## remove what set-up, tests and tools made
-	rm -rf .venv .venv313 .tools .sandbox .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv313 .tools .sandbox dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from reconciler.aks import ManagedCluster, VirtualNetwork
 from reconciler.model import (
+    Endpoint,
     Json,
     LoadBalancer,
     Ownership,
@@ -96,6 +98,22 @@ class Azure(Protocol):
 
     def delete_connection(self, connection_id: str) -> None:
         """Delete a private endpoint connection; also fine where it is not there."""
+
+
+class Aks(Protocol):
+    """Azure Kubernetes Service, read-only."""
+
+    def managed_clusters(self, subscription: str) -> tuple[ManagedCluster, ...]:
+        """All of a subscription. Raises Denied where the role allows only single clusters."""
+
+    def managed_cluster(self, resource_id: str) -> ManagedCluster:
+        """One by id. Raises NotFound where it is not there."""
+
+    def virtual_networks(self, subscription: str, resource_group: str) -> tuple[VirtualNetwork, ...]:
+        """The virtual networks of a resource group."""
+
+    def endpoint(self, resource_id: str) -> Endpoint:
+        """Where the cluster's API is. Raises Denied with the role that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +239,15 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A message to the worker: a key, never a fact. ``due`` is set on delayed ones."""
+    """A message to the worker: a key, never a fact. ``due`` is set on delayed ones.
+
+    ``since`` is when the event behind it happened, for measuring alone: nothing is decided by it.
+    """
 
     cluster: str
     reason: str
     due: datetime | None = None
+    since: datetime | None = field(default=None, compare=False)
 
 
 class Queue(Protocol):

@@ -111,7 +111,7 @@ STATUSES: Mapping[int, Kind] = MappingProxyType(
 )
 _BY_LOWER_CODE = {code.lower(): kind for code, kind in CODES.items()}
 _ASKED_WAIT = re.compile(r"try again after '?(\d{1,6})'? seconds", re.IGNORECASE)
-_DOING = {"GET": "reading", "PUT": "writing", "DELETE": "deleting"}
+_DOING = {"GET": "reading", "POST": "asking for", "PUT": "writing", "DELETE": "deleting"}
 _DEEPEST = 4
 
 
@@ -124,8 +124,8 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether an unknown outcome matters."""
-        return self.method != "GET"
+        """Whether an unknown outcome matters; all that is asked for by POST is an answer."""
+        return self.method not in ("GET", "POST")
 
     def __str__(self) -> str:
         return f"{_DOING.get(self.method, self.method)} {clean(self.target, 200)}"

@@ -1,0 +1,224 @@
+"""The clusters as configured now, those of AKS completed from their resources and those with a tag found.
+
+What AKS says is asked for every few minutes per process, for all clusters at once: a list per subscription where one
+is permitted, else each by itself. While it cannot be asked, what it said last stays in force. A deployment without
+AKS clusters makes no call here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NoReturn, TypeVar
+
+from reconciler import aks, arm_ids
+from reconciler.aks import ManagedCluster
+from reconciler.aks_known import (
+    Configured,
+    Known,
+    Networks,
+    Place,
+    all_of,
+    cluster_of,
+    completed,
+    concerned,
+    place_of,
+    reasons,
+    subscription,
+    wanted,
+)
+from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
+from reconciler.model import ClusterConfig, ClusterList, Service
+from reconciler.ports import Aks
+
+log = logging.getLogger("reconciler")
+# While anything is amiss it is asked sooner: somebody is starting the cluster, or granting a role.
+SOON = timedelta(seconds=60)
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+View = ManagedCluster | OutsideError
+Listed = Mapping[str, ManagedCluster]  # by lower-case id
+
+
+class Resolution:
+    """Gives the clusters as configured now. Threads share one instance.
+
+    ``read`` gives the document as it is now, each time it is called; the same object while nothing changed.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], ClusterList],
+        azure: Aks,
+        pool: Executor,
+        clock: Callable[[], datetime],
+        fresh_seconds: float = 300,
+    ) -> None:
+        self._read, self._azure, self._pool, self._clock = read, azure, pool, clock
+        self._fresh = timedelta(seconds=fresh_seconds)
+        self._lock = threading.Lock()
+        self._known, self._due = Known(), clock()
+        self._last: tuple[ClusterList, Known, Configured] | None = None
+        self._told: Mapping[str, str] = {}
+
+    def __call__(self) -> Mapping[str, ClusterConfig]:
+        """The clusters by name. Raises what ``read`` does, never what AKS fails with."""
+        return self.configured().clusters
+
+    def problems(self) -> tuple[str, ...]:
+        """What is amiss with the configuration as a whole, in sentences."""
+        return self.configured().problems
+
+    def configured(self) -> Configured:
+        """Both."""
+        listed = self._read()
+        if concerned(listed):
+            self._refresh(listed)
+        known, last = self._known, self._last
+        if last is None or last[0] is not listed or last[1] is not known:
+            last = (listed, known, completed(listed, known))
+            self._last = last
+        return last[2]
+
+    def _refresh(self, listed: ClusterList) -> None:
+        """Ask AKS where that is due. Who comes meanwhile goes on with what is known, if it knows of each cluster."""
+        if self._clock() < self._due and _covers(self._known, listed):
+            return
+        if not self._lock.acquire(blocking=not _covers(self._known, listed)):
+            return
+        try:
+            now = self._clock()
+            if now >= self._due or not _covers(self._known, listed):
+                self._known = known = _Round(self._azure, self._pool, self._known).ask(listed)
+                found = reasons(listed, known)
+                self._due = now + (min(self._fresh, SOON) if found else self._fresh)
+                self._tell(found)
+        finally:
+            self._lock.release()
+
+    def _tell(self, found: Mapping[str, str]) -> None:
+        """Into the log, once each: a cluster may be stopped for weeks."""
+        for subject, reason in found.items():
+            if self._told.get(subject) != reason:
+                log.warning("%s: %s", subject, reason)
+        self._told = found
+
+
+def _covers(known: Known, listed: ClusterList) -> bool:
+    """Whether every cluster and every discovery was asked for, however that went."""
+    clusters = wanted(listed).keys() <= {*known.clusters, *known.amiss}
+    return clusters and {d.subscription.lower() for d in listed.discoveries} <= {
+        *known.lists,
+        *known.unlisted,
+    }
+
+
+class _Round:
+    """One round of questions to AKS, on the pool's threads."""
+
+    def __init__(self, azure: Aks, pool: Executor, before: Known) -> None:
+        self._azure, self._pool, self._before = azure, pool, before
+
+    def ask(self, listed: ClusterList) -> Known:
+        """What is known after it."""
+        lists = self._each(_to_list(listed), self._list)
+        known = self._after(self._views(wanted(listed), lists), lists)
+        return replace(known, networks=self._networks(listed, known))
+
+    def _list(self, subscription_id: str) -> Listed:
+        clusters = self._azure.managed_clusters(subscription_id)
+        return {arm_ids.key(cluster.id): cluster for cluster in clusters}
+
+    def _views(self, ids: Mapping[str, str], lists: Mapping[str, Listed | OutsideError]) -> dict[str, View]:
+        """Each named cluster: from its list, or from a read of its own where there is none that tells."""
+        views: dict[str, View] = {}
+        for key in ids:
+            view = lists.get(subscription(key), {})
+            if isinstance(view, OutsideError) and not isinstance(view, Denied):
+                views[key] = view
+            elif not isinstance(view, OutsideError) and key in view:
+                views[key] = view[key]
+        # One that a list leaves out may be hidden: only its own 404 says that it is not there.
+        return views | self._each(
+            ids.keys() - views.keys(), lambda key: self._azure.managed_cluster(ids[key])
+        )
+
+    def _after(self, views: Mapping[str, View], lists: Mapping[str, Listed | OutsideError]) -> Known:
+        """What was read is taken over; what could not be read stays as it was, unless it is gone."""
+        before = self._before
+        clusters = {key: before.clusters[key] for key in views if key in before.clusters}
+        clusters |= {key: view for key, view in views.items() if isinstance(view, ManagedCluster)}
+        gone = {key for key, view in views.items() if isinstance(view, NotFound)}
+        kept = {key: before.lists[key] for key in lists if key in before.lists}
+        return Known(
+            clusters={key: cluster for key, cluster in clusters.items() if key not in gone},
+            amiss={key: _why(key, view) for key, view in views.items() if isinstance(view, OutsideError)},
+            lists=kept | {key: view for key, view in lists.items() if not isinstance(view, OutsideError)},
+            unlisted={key: str(view) for key, view in lists.items() if isinstance(view, OutsideError)},
+        )
+
+    def _networks(self, listed: ClusterList, known: Known) -> dict[Place, Networks]:
+        """Those that are needed. They stay what they are, so that each is read once."""
+        needed = {
+            place_of(cluster)
+            for config in all_of(listed, known)
+            if (cluster := cluster_of(config, known)) and aks.needs_networks(config, cluster)
+        }
+        before = self._before.networks
+        read = {place: n for place in needed if not isinstance(n := before.get(place, ""), str)}
+        views = self._each(needed - read.keys(), lambda place: self._azure.virtual_networks(*place))
+        return read | {p: str(v) if isinstance(v, OutsideError) else v for p, v in views.items()}
+
+    def _each(self, keys: Iterable[K], call: Callable[[K], T]) -> dict[K, T | OutsideError]:
+        def one(key: K) -> T | OutsideError:
+            try:
+                return call(key)
+            except OutsideError as error:
+                return error
+
+        in_order = list(keys)
+        return dict(zip(in_order, self._pool.map(one, in_order), strict=True))
+
+
+def _to_list(listed: ClusterList) -> set[str]:
+    """The subscriptions where one list is cheaper than each cluster by itself, or tells what to find."""
+    subscriptions = [subscription(key) for key in wanted(listed)]
+    several = {s for s in subscriptions if subscriptions.count(s) > 1}
+    return several | {d.subscription.lower() for d in listed.discoveries}
+
+
+def _why(key: str, error: OutsideError) -> str:
+    if isinstance(error, NotFound):
+        return f"there is no AKS cluster {key} ({error})"
+    return aks.denied(key, str(error)) if isinstance(error, Denied) else str(error)
+
+
+class UnresolvedCluster:
+    """The port ``Cluster`` of a configuration that is not resolved: nothing is called, everything is unknown."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def list_services(self) -> tuple[Service, ...]:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def identity(self) -> str:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def get_service(self, namespace: str, name: str) -> Service | None:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def digest(self) -> str:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def _unknown(self) -> NoReturn:
+        raise RetryLater(self._why)

@@ -48,6 +48,14 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="for a client that remembers it, such as az (default: a free one)",
     )
+    add(
+        "--api",
+        choices=("kubeconfig", "aks"),
+        default="kubeconfig",
+        help="aks: clusters.yaml names AKS resources",
+    )
+    add("--managed-networks", type=_names, default=(), help="clusters whose network has the names AKS gives")
+    add("--token-seconds", type=int, default=36_000, help="how long a token is good (default: 10 hours)")
     add("--throttle", action="store_true", help="ARM's token buckets: 200 writes, 10 more each second …")
     add("--contention", choices=("none", "parent"), default="none", help="parent: one PLS write at a time …")
     add("--no-functions", action="store_true", help="without the functions host")
@@ -86,6 +94,9 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
         pls_cache_seconds=given.pls_cache_seconds,
         settle_seconds=given.settle_seconds,
         arm_port=given.arm_port,
+        api=given.api,
+        managed_networks=given.managed_networks,
+        token_seconds=given.token_seconds,
         throttle=Throttle() if given.throttle else None,
         contention=given.contention,
         functions=not given.no_functions,

@@ -1,4 +1,4 @@
-"""Event Grid's subscription: each event becomes a base64 message in the storage queue `lb-events`."""
+"""Event Grid's subscription: each write or delete becomes a base64 message in the storage queue `lb-events`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient
 
 QUEUE = "lb-events"
+_NOT_SUBSCRIBED = "Microsoft.Resources.ResourceAction"
 
 
 def queue_sink(connection_string: str, queue: str = QUEUE) -> Callable[[dict[str, Any]], Awaitable[None]]:
@@ -22,6 +23,8 @@ def queue_sink(connection_string: str, queue: str = QUEUE) -> Callable[[dict[str
         client.create_queue()
 
     async def deliver(event: dict[str, Any]) -> None:
+        if str(event.get("eventType", event.get("type", ""))).startswith(_NOT_SUBSCRIBED):
+            return
         message = base64.b64encode(json.dumps(event).encode()).decode()
         await asyncio.to_thread(client.send_message, message)
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from sandbox.up_options import SandboxOptions
-from sandbox.up_servers import DEFAULT_SUBNET, VNET, Servers, node_group
+from sandbox.up_servers import Cluster, Servers, node_group
 
 Json = dict[str, Any]
 
@@ -30,22 +30,36 @@ def clusters_document(options: SandboxOptions, servers: Servers) -> Json:
 
 
 def _cluster_entry(options: SandboxOptions, servers: Servers, name: str) -> Json:
+    cluster = servers.clusters[name]
+    from_aks = options.api == "aks" and cluster.resource_id
     entry: Json = {
         "name": name,
         "mode": options.mode,
         "clusterName": options.cluster_name,
-        "api": {"type": "kubeconfig", "path": str(servers.clusters[name].kubeconfig)},
-        "subscription": servers.arm_options.subscription,
-        "location": servers.arm_options.location,
-        "loadBalancerResourceGroup": node_group(name),
-        "plsResourceGroup": node_group(name),
-        "vnet": {"resourceGroup": node_group(name), "name": VNET},
-        "defaultSubnet": DEFAULT_SUBNET,
+        **(
+            {"api": {"type": "aks", "resourceId": cluster.resource_id}}
+            if from_aks
+            else _place(servers, cluster)
+        ),
         "inTree": "active" if options.ccm_pls else "absent",
     }
     if options.settle_seconds is not None:
         entry["settleSeconds"] = options.settle_seconds
     return entry
+
+
+def _place(servers: Servers, cluster: Cluster) -> Json:
+    """A cluster's API by its kubeconfig, and what an AKS resource would tell."""
+    group = node_group(cluster.name)
+    return {
+        "api": {"type": "kubeconfig", "path": str(cluster.kubeconfig)},
+        "subscription": servers.arm_options.subscription,
+        "location": servers.arm_options.location,
+        "loadBalancerResourceGroup": group,
+        "plsResourceGroup": group,
+        "vnet": {"resourceGroup": group, "name": cluster.network.name},
+        "defaultSubnet": cluster.network.subnet,
+    }
 
 
 def settings(
@@ -83,8 +97,9 @@ def endpoints(
             "token": cluster.access.token,
             "kubeconfig": str(cluster.kubeconfig),
             "nodeResourceGroup": node_group(name),
-            "vnet": {"resourceGroup": node_group(name), "name": VNET},
+            "vnet": {"resourceGroup": node_group(name), "name": cluster.network.name},
             "clusterName": options.cluster_name,
+            "resourceId": cluster.resource_id or None,
         }
         for name, cluster in servers.clusters.items()
     }

@@ -18,7 +18,9 @@ class SandboxOptions:
 
     clusters are simulated; kubeconfigs (name → file) are real ones that somebody brings. ccm_pls: the cloud providers play the in-tree Private Link Service part too. app: the folder of
     function_app.py; None takes the repository if it has one. arm_port: 0 takes a free one. throttle: ARM counts
-    tokens, as Azure does. contention: "parent" lets ARM carry out one write at a time below a network. extra_settings go to the functions, over the
+    tokens, as Azure does. token_seconds: how long a token for ARM or a cluster is good. api "aks": clusters.yaml names
+    the clusters' AKS resources only, and what they tell is left out; "kubeconfig": files with an admin's token.
+    managed_networks: clusters whose network has the names that AKS gives it. contention: "parent" lets ARM carry out one write at a time below a network. extra_settings go to the functions, over the
     generated ones. storage: without it there are no queues, hence no functions either.
     """
 
@@ -38,6 +40,9 @@ class SandboxOptions:
     mode: str = "sync"
     arm_port: int = 0
     throttle: Throttle | None = None
+    token_seconds: int = 36_000
+    api: Literal["kubeconfig", "aks"] = "kubeconfig"
+    managed_networks: tuple[str, ...] = ()
     contention: Literal["none", "parent"] = "none"
     extra_settings: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.arm import ArmOptions, RunningArm, start_arm
+from sandbox.arm import ArmOptions, ControlPlane, RunningArm, Shape, start_arm
+from sandbox.arm.default_world import ClusterNetwork, network, node_group
 from sandbox.cloud_provider import ProviderOptions, start_cloud_provider
 from sandbox.cloud_provider.kubeconfig import read_kubeconfig
 from sandbox.cloud_provider.options import ArmAccess, ClusterAccess
@@ -16,22 +17,20 @@ from sandbox.up_events import queue_sink
 from sandbox.up_identity import start_identity
 from sandbox.up_options import SandboxOptions
 
-VNET = "aks-vnet"
-DEFAULT_SUBNET = "default"
+__all__ = ["VNET", "Cluster", "Servers", "node_group", "start_servers"]
 
-
-def node_group(cluster: str) -> str:
-    """The node resource group of a cluster."""
-    return f"MC_{cluster}"
+VNET = "aks-vnet"  # of a cluster whose network AKS did not make
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster, simulated or real: how it is reached."""
+    """One cluster: how it is reached, its AKS resource if it is a simulated one ("" else), its network."""
 
     name: str
     access: ClusterAccess
     kubeconfig: Path
+    resource_id: str
+    network: ClusterNetwork
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,10 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
         authority = Authority.create(state)
         names = (*options.clusters, *options.kubeconfigs)
         arm_options = ArmOptions(
-            clusters=names,
+            clusters=options.clusters,
+            other_clusters=tuple(options.kubeconfigs),
+            managed_networks=options.managed_networks,
+            token_seconds=options.token_seconds,
             provisioning_seconds=options.provisioning_seconds,
             port=options.arm_port,
             throttle=options.throttle,
@@ -68,11 +70,14 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
             arm.subscribe(queue_sink(connection_string))
         identity = await start_identity(arm.identity_endpoint, authority.client_context())
         stack.push_async_callback(identity.stop)
-        clusters = [_real_cluster(name, path, state) for name, path in options.kubeconfigs.items()]
+        clusters = [
+            Cluster(name, read_kubeconfig(path, state, name), path.resolve(), "", network(arm_options, name))
+            for name, path in options.kubeconfigs.items()
+        ]
         for name in options.clusters:
             running = await start_cluster(ClusterOptions(name=name), authority)
             stack.push_async_callback(running.stop)
-            clusters.append(_simulated_cluster(running, state))
+            clusters.append(_simulated_cluster(running, arm, arm_options, state))
         for cluster in clusters if options.cloud_provider else ():
             provider = await start_cloud_provider(
                 _provider(options, arm_options, arm, authority.ca_path, cluster)
@@ -83,13 +88,19 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
         return Servers(authority, arm, arm_options, identity.url, in_order, stack.pop_all())
 
 
-def _simulated_cluster(running: RunningCluster, state: Path) -> Cluster:
-    access = ClusterAccess(running.url, running.ca_path, running.token)
-    return Cluster(running.name, access, running.kubeconfig(state / f"{running.name}.kubeconfig"))
+def _simulated_cluster(running: RunningCluster, arm: RunningArm, azure: ArmOptions, state: Path) -> Cluster:
+    def follow(shape: Shape) -> None:
+        running.entra.tenant, running.entra.azure_rbac = shape.tenant, shape.azure_rbac
+        running.power(shape.running)
 
-
-def _real_cluster(name: str, path: Path, state: Path) -> Cluster:
-    return Cluster(name, read_kubeconfig(path, state, name), path.resolve())
+    plane = ControlPlane(running.url, running.ca_path.read_text(), running.token, follow)
+    return Cluster(
+        name=running.name,
+        access=ClusterAccess(running.url, running.ca_path, running.token),
+        kubeconfig=running.kubeconfig(state / f"{running.name}.kubeconfig"),
+        resource_id=arm.connect(running.name, plane),
+        network=network(azure, running.name),
+    )
 
 
 def _provider(
@@ -102,8 +113,8 @@ def _provider(
         subscription=azure.subscription,
         location=azure.location,
         resource_group=node_group(cluster.name),
-        vnet_name=VNET,
-        default_subnet=DEFAULT_SUBNET,
+        vnet_name=cluster.network.name,
+        default_subnet=cluster.network.subnet,
         cluster_name=options.cluster_name,
         pls=options.ccm_pls,
         pls_cache_seconds=options.pls_cache_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from sandbox.arm import default_world
@@ -40,7 +41,13 @@ class BackDoor:
             case (_, "faults"):
                 return self._serve_faults(method, body)
             case (_, "resources"):
-                return self._serve_resource(method, query.get("id", ""), body)
+                reply = self._serve_resource(method, query.get("id", "") or str(body.get("id", "")), body)
+                self._tell(query.get("id", "") or str(body.get("id", "")))
+                return reply
+            case ("POST", "tokens"):
+                seconds = int(body["seconds"])
+                self._world.options = replace(self._world.options, token_seconds=seconds)
+                return Reply(204)
             case ("POST", "remove-frontend"):
                 return self._remove_frontend(str(body.get("id", "")))
             case ("POST", "cluster-group"):
@@ -65,6 +72,7 @@ class BackDoor:
 
     def _serve_resource(self, method: str, resource_id: str, body: Json) -> Reply:
         """GET, PUT (raw), PATCH (merge, null removes) and DELETE of any resource, unchecked and silent."""
+        resource_id = self._world.own_path(resource_id)
         store, found = self._world.store, self._world.store.find(resource_id)
         if method == "PUT":
             self._ensure_group(body["id"])
@@ -83,6 +91,11 @@ class BackDoor:
                 store.discard(resource_id)
                 return Reply(204)
         return _mistake(405, method)
+
+    def _tell(self, resource_id: str) -> None:
+        """The API server of an AKS cluster follows its resource."""
+        own = self._world.own_path(resource_id)
+        self._world.planes.tell(own, self._world.store.find(own))
 
     def _ensure_group(self, resource_id: str) -> None:
         target = parse(resource_id)

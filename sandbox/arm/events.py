@@ -109,7 +109,7 @@ async def _deliver(sink: EventSink, event: Json, seconds: float) -> None:
 
 
 def _event_type(change: Change) -> str:
-    noun = "Delete" if change.action.endswith("/delete") else "Write"
+    noun = {"delete": "Delete", "action": "Action"}.get(change.action.rpartition("/")[2], "Write")
     return f"Microsoft.Resources.Resource{noun}{_ENDS[change.status]}"
 
 

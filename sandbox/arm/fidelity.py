@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.arm.errors import Situation, gateway, private_link, provider
+from sandbox.arm.errors import Situation, aks, gateway, private_link, provider
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ CONNECTION_DELETE = Guess(
 TAGS = Guess("Microsoft.Resources/tags/default", "200 at once; the resource's etag changes")
 GROUP_DELETE = Guess("DELETE of a resource group", "200 at once, whatever is in it")
 BACKEND_POOL = Guess("PUT and DELETE of a backend address pool", "200 or 201, 202 or 204, done at once")
+STOPPED_CREDENTIALS = Guess("credentials of an AKS cluster that is stopped", "200, as of one that runs")
 
 ANSWERS = (
     MANAGED_NIC,
@@ -56,6 +57,7 @@ ANSWERS = (
     TAGS,
     GROUP_DELETE,
     BACKEND_POOL,
+    STOPPED_CREDENTIALS,
 )
 """Answers that are no refusals, marked by the header."""
 
@@ -76,13 +78,21 @@ BEHAVIOURS = (
     Guess(
         "autoApproval without visibility", "accepted and without effect, unless strict_auto_approval is set"
     ),
+    Guess(
+        "stop and start of an AKS cluster",
+        "the API server refuses connections from the first moment of a stop to the end of a start; on real AKS "
+        "its name is not found; the power state changes at the end",
+    ),
+    Guess(
+        "an AKS cluster without Entra", "the user's kubeconfig holds the admin's token, and no certificate"
+    ),
 )
 """What cannot carry a header."""
 
 
 def refusals() -> Iterator[tuple[str, Situation]]:
     """Every refusal with the name of its row."""
-    for module in (gateway, provider, private_link):
+    for module in (gateway, provider, private_link, aks):
         for name, row in vars(module).items():
             if isinstance(row, Situation):
                 yield name, row

@@ -58,6 +58,11 @@ class ResourceId:
         return str(self).lower()
 
     @property
+    def namespace(self) -> str:
+        """The resource provider."""
+        return (self.type or NETWORK).partition("/")[0]
+
+    @property
     def parent(self) -> ResourceId:
         """The top-level resource that a child belongs to."""
         return replace(self, child_type=None, child=None, rest=())

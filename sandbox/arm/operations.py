@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -37,6 +38,7 @@ class Operation:
     uri: str
     ending: Ending
     status: Status = "InProgress"
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     def body(self) -> Json:
         """What a GET of the operation answers."""

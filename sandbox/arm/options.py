@@ -50,7 +50,8 @@ class ArmOptions:
     networks and public IPs take a third of it, load balancers none. retry_after: the header's value
     on answers about running operations (0 leaves it out: real clients then poll every 30 s).
     page_size: lists longer than it are paged. strict_auto_approval: refuse an autoApproval that is
-    no subset of visibility (documents and practice disagree). pls_writes_per_network: how many writes and
+    no subset of visibility (documents and practice disagree). clusters: each has a node resource group with its network, and an AKS resource
+    unless it is one of other_clusters. managed_networks: clusters whose network has the names that AKS gives it. pls_writes_per_network: how many writes and
     deletes of PLSs may run at once in one virtual network before the next is a 429 (real ARM does that, nobody
     knows at which number). contention "parent": writes and deletes of PLSs run one at a time below a load balancer
     (the next is a 409) and in a virtual network (a 429).
@@ -73,6 +74,8 @@ class ArmOptions:
     on_event: EventSink | None = None
     default_world: bool = True
     clusters: tuple[str, ...] = ("prod",)
+    other_clusters: tuple[str, ...] = ()
+    managed_networks: tuple[str, ...] = ()
     port: int = 0
 
     @property

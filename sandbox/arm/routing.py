@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.arm import children, fidelity, groups, tags, verbs
+from dataclasses import replace
+
+from sandbox.arm import children, fidelity, groups, managed_clusters, tags, verbs
 from sandbox.arm.conditions import require_group
 from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.ids import PLS, ResourceId, parse
 from sandbox.arm.kinds import (
     load_balancers,
-    managed_clusters,
     nics,
     private_endpoints,
     private_link_services,
@@ -16,6 +17,7 @@ from sandbox.arm.kinds import (
     public_ips,
     virtual_networks,
 )
+from sandbox.arm.kinds import managed_clusters as managed_cluster_kind
 from sandbox.arm.kinds.base import Kind
 from sandbox.arm.operations import Ending
 from sandbox.arm.state import Json
@@ -25,7 +27,7 @@ KINDS: dict[str, Kind] = {
     kind.type.lower(): kind
     for kind in (
         load_balancers.KIND,
-        managed_clusters.KIND,
+        managed_cluster_kind.KIND,
         nics.KIND,
         private_endpoints.KIND,
         private_link_services.KIND,
@@ -33,7 +35,7 @@ KINDS: dict[str, Kind] = {
         virtual_networks.KIND,
     )
 }
-_LOCATIONS = "microsoft.network/locations"
+_LOCATIONS = ("microsoft.network/locations", "microsoft.containerservice/locations")
 
 
 def answer(world: World, call: Call) -> Reply:
@@ -42,6 +44,7 @@ def answer(world: World, call: Call) -> Reply:
         raise gateway.NO_API_VERSION.error()
     if call.path.lower().rstrip("/") in ("/subscriptions", "/tenants"):
         return _top(world, call)
+    call = replace(call, path=world.own_path(call.path))
     target = parse(call.path)
     if target is None:
         raise gateway.NO_VERB.error(method=call.method, path=call.path)
@@ -51,7 +54,7 @@ def answer(world: World, call: Call) -> Reply:
     if target.type is None:
         return _below_subscription(world, call, target)
     target = require_group(world, target)
-    if (target.type or "").lower() == _LOCATIONS:
+    if (target.type or "").lower() in _LOCATIONS:
         return _location(world, call, target)
     return _resource(world, call, target)
 
@@ -124,6 +127,8 @@ def _resource(world: World, call: Call, target: ResourceId) -> Reply:
     kind = KINDS.get((target.type or "").lower())
     if kind is None:
         raise gateway.NO_TYPE.error(type=short, namespace=namespace, version=call.api_version)
+    if call.method == "POST" and kind is managed_cluster_kind.KIND:
+        return managed_clusters.serve(world, call, target)
     if target.child_type is not None:
         return children.serve(world, call, kind, target)
     match call.method:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from sandbox.arm import access, default_world, routing
 from sandbox.arm.backdoor import PREFIX, BackDoor
+from sandbox.arm.control_planes import ControlPlane
 from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.events import EventGrid
 from sandbox.arm.faults import Fault, Faults
@@ -51,6 +52,14 @@ class RunningArm:
     def world(self) -> World:
         """What exists, for tests in the same process."""
         return self._app.world
+
+    def connect(self, cluster: str, plane: ControlPlane) -> str:
+        """Stand an API server behind a cluster's AKS resource; the resource's id."""
+        resource = self.world.store.find(default_world.aks_id(self.world.options, cluster))
+        if resource is None:
+            raise KeyError(cluster)
+        self.world.planes.connect(resource, plane)
+        return str(resource["id"])
 
     def subscribe(self, sink: EventSink) -> Callable[[], None]:
         """Deliver events to `sink` from now on; call the result to end that."""
@@ -184,12 +193,14 @@ class _App:
                 found = access.cloud_metadata(base_url, self.options.tenant, version)
                 return Reply(200, found)  # type: ignore[arg-type]  # the one array at top level
             case ("GET", ["msi", "token"]):
-                return access.managed_identity(self.options, request.headers, dict(request.query), base_url)
+                return access.managed_identity(
+                    self.world.options, request.headers, dict(request.query), base_url
+                )
             case ("GET", [_, *_, ".well-known", "openid-configuration"]):
                 return Reply(200, access.openid_configuration(base_url, tenant))
             case ("POST", [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"]):
                 form = dict(await request.post())
-                return access.client_credentials(self.options, form, base_url, tenant)
+                return access.client_credentials(self.world.options, form, base_url, tenant)
         return None
 
 

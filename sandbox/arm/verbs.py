@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from sandbox.arm import fidelity
 from sandbox.arm.conditions import check_if_match, check_tags
 from sandbox.arm.errors import gateway, provider
-from sandbox.arm.ids import ResourceId
+from sandbox.arm.ids import MANAGED_CLUSTER, ResourceId, parse
 from sandbox.arm.kinds.base import Kind, Write
 from sandbox.arm.operations import Operation
 from sandbox.arm.state import Json, stamp
@@ -113,8 +113,8 @@ def require(world: World, target: ResourceId) -> Json:
 
 
 def publish(world: World, call: Call, target: ResourceId, existed: bool) -> None:
-    """Tell Event Grid how the write or delete ended."""
-    noun = "delete" if call.method == "DELETE" else "write"
+    """Tell Event Grid how the write, delete or action ended."""
+    noun = {"DELETE": "delete", "POST": "action"}.get(call.method, "write")
     world.publish(
         Change(
             str(target),
@@ -162,16 +162,19 @@ def _deleted(world: World, call: Call, kind: Kind, target: ResourceId) -> None:
 
 
 def operation_status(world: World, operation: Operation) -> Reply:
-    """What a GET of an operation answers."""
-    return Reply(200, operation.body(), _retry(world, operation))
+    """What a GET of an operation answers; AKS tells its name and when it began, too."""
+    parsed = parse(operation.resource_id)
+    more = {"name": operation.id, "startTime": operation.started.isoformat()}
+    shown = more if parsed and parsed.type == MANAGED_CLUSTER else {}
+    return Reply(200, {**shown, **operation.body()}, _retry(world, operation))
 
 
 def operation_result(world: World, operation: Operation) -> Reply:
-    """202 while running; then 204 for a DELETE, or 200 with the resource."""
+    """202 while running; then 204 for a DELETE or POST, or 200 with the resource."""
     if operation.status == "InProgress":
         return Reply(202, None, _retry(world, operation), guess=fidelity.OPERATION_RESULT)
     found = world.store.find(operation.resource_id)
-    if operation.method == "DELETE" or found is None:
+    if operation.method in ("DELETE", "POST") or found is None:
         return Reply(204, guess=fidelity.OPERATION_RESULT)
     return Reply(200, copy.deepcopy(found), guess=fidelity.OPERATION_RESULT)
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sandbox.arm.control_planes import ControlPlanes
 from sandbox.arm.errors import FIDELITY_HEADER, provider
 from sandbox.arm.fidelity import Guess
 from sandbox.arm.ids import ResourceId, top_level
@@ -72,12 +73,14 @@ class Change:
 
 @dataclass
 class World:
-    """The simulated Azure."""
+    """The simulated Azure. `aliases`: other names (lower-cased ids) of resources, and their real ids."""
 
     options: ArmOptions
     publish: Callable[[Change], None]
     store: Store = field(default_factory=Store)
     operations: Operations = field(default_factory=Operations)
+    planes: ControlPlanes = field(default_factory=ControlPlanes)
+    aliases: dict[str, str] = field(default_factory=dict)
     public_ips: int = 0
     link_identifiers: int = 184_561_669
 
@@ -116,11 +119,18 @@ class World:
             call.method,
             str(target),
             location,
-            lambda operation: operation_url(call, target.subscription, location, "operations", operation),
+            lambda operation: operation_url(call, target, location, operation),
             call.ending,
             seconds=self.options.provisioning_seconds * share,
             finish=finish,
         )
+
+    def own_path(self, path: str) -> str:
+        """A path with the real name of a resource that has another one as well."""
+        for alias, real in self.aliases.items():
+            if f"{path.lower()}/".startswith(f"{alias}/"):
+                return real + path[len(alias) :]
+        return path
 
     def refuse_while_busy(self, resource_id: str, *, below: bool = False) -> None:
         """409 while another operation runs on the resource (`below`: or on one of its children)."""
@@ -129,12 +139,12 @@ class World:
             raise provider.BUSY.error(uri=operation.uri)
 
 
-def operation_url(call: Call, subscription: str, location: str, kind: str, operation: str) -> str:
-    """The absolute URL of an operation or its result; signed as ARM signs them today."""
+def operation_url(call: Call, target: ResourceId, location: str, operation: str) -> str:
+    """The absolute URL of an operation; signed as ARM signs them today."""
     signature = "&".join(f"{key}={secrets.token_urlsafe(12)}" for key in "tcsh")
     return (
-        f"{call.base_url}/subscriptions/{subscription}/providers/Microsoft.Network/locations/{location}"
-        f"/{kind}/{operation}?api-version={call.api_version}&{signature}"
+        f"{call.base_url}/subscriptions/{target.subscription}/providers/{target.namespace}"
+        f"/locations/{location}/operations/{operation}?api-version={call.api_version}&{signature}"
     )
 
 
@@ -143,6 +153,6 @@ def operation_headers(world: World, call: Call, operation: Operation) -> dict[st
     headers = {"Azure-AsyncOperation": operation.uri}
     if world.options.retry_after:
         headers["Retry-After"] = str(world.options.retry_after)
-    if call.method == "DELETE":
+    if call.method in ("DELETE", "POST"):
         headers["Location"] = operation.uri.replace("/operations/", "/operationResults/", 1)
     return headers

@@ -1,6 +1,6 @@
 """The Kubernetes API of one cluster (the port ``Cluster``), read-only.
 
-The ``kubernetes`` client does configuration, authentication and transport; answers are read as raw JSON,
+The ``kubernetes`` client does authentication and transport; answers are read as raw JSON,
 since its typed lists fail as a whole on one odd object. Whatever is not plainly an answer of a Kubernetes
 API is an error, never an empty or shorter list: lists decide what is deleted in Azure.
 """
@@ -12,14 +12,15 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler import reading
-from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, refused
+from reconciler.adapters.kubernetes_access import Means, Opened, open_api, unusable
+from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, outdated, refused
 from reconciler.adapters.wire import clean
-from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
+from reconciler.errors import NotFound, Rejected, RetryLater
 from reconciler.model import ApiAccess, Json, Service
 
 _Noun = TypeVar("_Noun")
@@ -32,7 +33,6 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _RESTARTS = 3
-_CONNECTIONS = 16  # the engine reads Services by name from that many threads
 _MOST_PAGES = 1000
 _BODY_LIMIT = 128 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -49,12 +49,15 @@ class KubernetesCluster:
         access: ApiAccess,
         timeout_seconds: float = 60.0,
         *,
+        means: Means | None = None,
         page_size: int = 500,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access, self._timeout, self._page_size, self._clock = access, timeout_seconds, page_size, clock
+        self._means = means or Means()
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._opened: Opened | None = None
+        self._host = access.server
 
     def list_services(self) -> tuple[Service, ...]:
         """All Services of type LoadBalancer, to the last page or an error; never a part of them."""
@@ -92,9 +95,20 @@ class KubernetesCluster:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.rest_client.close()
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.client.rest_client.close()
+
+    def _begin_anew(self, opened: Opened) -> None:
+        """After a refusal: the cluster may have been made anew, with another authority, and tokens be revoked.
+
+        Nothing is tried again here: whoever calls next finds out.
+        """
+        opened.forget()
+        with self._lock:
+            if self._opened is opened:
+                self._opened = None
+        opened.client.rest_client.close()
 
     # -- lists
 
@@ -161,7 +175,8 @@ class KubernetesCluster:
     def _exchange(
         self, path: str, query: Mapping[str, str], accept: str, deadline: float
     ) -> tuple[int, Mapping[str, str], bytes]:
-        client = self._connected()
+        opened = self._connected()
+        client = opened.client
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -176,11 +191,16 @@ class KubernetesCluster:
             )
             timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
             response = client.call_api(*request, _request_timeout=timeout).response
-            return response.status, response.headers, self._body(response, deadline)
+            body = self._body(response, deadline)
         except (ApiException, HTTPError) as error:
+            if outdated(error):
+                self._begin_anew(opened)
             raise broken(self._name(), error) from error
         except OSError as error:  # of the token file: the transport's own are HTTPError
-            raise _unusable(clean(str(error))) from error
+            raise unusable(clean(str(error))) from error
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._begin_anew(opened)
+        return response.status, response.headers, body
 
     def _body(self, response: Any, deadline: float) -> bytes:
         """The body, read piece by piece: a server that drips must not outlast the deadline."""
@@ -198,103 +218,18 @@ class KubernetesCluster:
         response.release_conn()
         return b"".join(pieces)
 
-    def _connected(self) -> Any:
+    def _connected(self) -> Opened:
         with self._lock:
-            if self._client is None:
-                self._client = _client(self._access)
-            return self._client
+            if self._opened is None:
+                self._opened = open_api(self._access, self._means)
+                self._host = self._opened.client.configuration.host
+            return self._opened
 
     def _name(self) -> str:
-        host = self._client.configuration.host if self._client else self._access.server
-        return f"The Kubernetes API at {clean(urlsplit(host or '').hostname or 'an unknown address')}"
+        return f"The Kubernetes API at {clean(urlsplit(self._host or '').hostname or 'an unknown address')}"
 
     def _garbage(self, what: str) -> NoReturn:
         raise RetryLater(f"{self._name()} answered, but what it sent {what}")
-
-
-# One thread at a time. Two that import the client library at once see half of it: its modules import each other.
-# And it writes what a kubeconfig embeds into files, which it remembers by content before they are written:
-# another cluster with the same authority would read an empty one.
-_LIBRARY = threading.Lock()
-
-
-def _client(access: ApiAccess) -> Any:
-    """A client for this access. Raises Denied with what is missing."""
-    with _LIBRARY:
-        return _opened(access)
-
-
-def _opened(access: ApiAccess) -> Any:
-    from kubernetes.config.config_exception import ConfigException
-
-    try:
-        return _configured(access)
-    except OutsideError:
-        raise
-    except (OSError, ConfigException) as error:
-        raise _unusable(clean(str(error))) from error
-    except Exception as error:
-        # A parser's message quotes what it read, and a kubeconfig holds secrets: only its kind is told.
-        raise _unusable(f"it cannot be understood ({type(error).__name__})") from None
-
-
-def _unusable(why: str) -> Denied:
-    return Denied(f"The configured access to the cluster is not usable: {why}")
-
-
-def _configured(access: ApiAccess) -> Any:
-    from kubernetes.client.api_client import ApiClient
-    from kubernetes.client.configuration import Configuration
-
-    configuration = Configuration(retries=False, connection_pool_maxsize=_CONNECTIONS)
-    # Only a kubeconfig names a proxy: one for the internet must not get the token of a private API.
-    configuration.proxy = None
-    _configure(configuration, access)
-    client = ApiClient(configuration)
-    client.user_agent = "pls-reconciler"
-    return client
-
-
-def _configure(configuration: Any, access: ApiAccess) -> None:
-    import kubernetes.config
-    import yaml
-
-    config: Any = kubernetes.config  # its functions have no types
-    context = access.context or None
-    if access.kubeconfig:
-        path = str(Path(access.kubeconfig).expanduser())
-        if not Path(path).is_file():
-            raise _unusable(f"there is no kubeconfig {path}")
-        config.load_kube_config(path, context, configuration, persist_config=False)
-    elif access.kubeconfig_content:
-        content = yaml.safe_load(access.kubeconfig_content)
-        config.load_kube_config_from_dict(content, context, configuration, persist_config=False)
-    elif access.in_cluster:
-        config.load_incluster_config(configuration)
-    else:
-        _configure_server(configuration, access)
-
-
-def _configure_server(configuration: Any, access: ApiAccess) -> None:
-    if urlsplit(access.server).scheme != "https":
-        raise Rejected("A cluster's server must be an https address: its token must not travel in the open")
-    configuration.host = access.server.rstrip("/")
-    configuration.ssl_ca_cert = access.ca_file or None
-    configuration.ca_cert_data = access.ca_data or None
-    if access.token_file:
-        # Not access_token=, which is silently anonymous. The hook runs before each request: the
-        # kubelet and others replace such files long before they expire.
-        configuration.api_key = {"authorization": _bearer(access.token_file)}
-        configuration.refresh_api_key_hook = lambda c: c.api_key.update(
-            {"authorization": _bearer(access.token_file)}
-        )
-
-
-def _bearer(token_file: str) -> str:
-    token = Path(token_file).read_text(encoding="utf-8").strip()
-    if not token:
-        raise Denied(f"The token file {token_file} is empty")
-    return f"Bearer {token}"
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:

@@ -49,6 +49,12 @@ def broken(api: str, error: Exception) -> OutsideError:
     return RetryLater(f"{api} could not be reached or did not answer in full: {words}")
 
 
+def outdated(error: Exception) -> bool:
+    """Whether the server may be another than the one that was opened: its authority or its name is not known."""
+    words = str(error)
+    return "CERTIFICATE_VERIFY_FAILED" in words or "Failed to resolve" in words
+
+
 def _words(status: int, said: Mapping[str, Any]) -> str:
     try:
         phrase = HTTPStatus(status).phrase

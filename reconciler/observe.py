@@ -110,21 +110,13 @@ class _Reader:
 
 def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
     """One look. Raises OutsideError only where the ledger cannot be read: nothing is done without it."""
+    if config.unresolved:
+        return _unresolved(config, outside, now)
     reader = _Reader(outside.pool)
     load_balancers = reader.start(partial(_load_balancers, config, outside.azure))
     whole = reader.start(partial(_whole_subscription, config, outside.azure))
     memory = outside.pool.submit(_remember, outside.ledger, config.name).result()
-    observed = Observed(
-        cluster=config,
-        now=now,
-        load_balancers=load_balancers.result(),
-        ownership=memory.ownership,
-        sharing=memory.sharing,
-        # One of the future was never seen: it counts from now.
-        sightings={key: min(at, now) for key, at in memory.state.sightings.items()},
-        released=_released(memory.state, now),
-        remembers=outside.ledger is not None,
-    )
+    observed = replace(_begun(config, memory, outside, now), load_balancers=load_balancers.result())
     listed = whole.result()
     services, identity = _services(config, outside, reader, memory.state)
     observed = replace(observed, services=services)
@@ -136,6 +128,29 @@ def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
         observed = _details(observed, services, outside, reader)
         observed = _evidence(observed, outside, reader, identity)
     return Look(observed, memory, identity, _digest(services), tuple(reader.failures))
+
+
+def _unresolved(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
+    """Where the cluster is, or whether it answers, is not known: no call is made, and every view is unknown."""
+    memory, unknown = _remember(outside.ledger, config.name), Unknown(config.unresolved)
+    seen = _begun(config, memory, outside, now)
+    return Look(
+        replace(seen, services=unknown, load_balancers=unknown, private_link_services=unknown), memory
+    )
+
+
+def _begun(config: ClusterConfig, memory: Memory, outside: Outside, now: datetime) -> Observed:
+    """What is known before anything is read."""
+    return Observed(
+        cluster=config,
+        now=now,
+        ownership=memory.ownership,
+        sharing=memory.sharing,
+        # One of the future was never seen: it counts from now.
+        sightings={key: min(at, now) for key, at in memory.state.sightings.items()},
+        released=_released(memory.state, now),
+        remembers=outside.ledger is not None,
+    )
 
 
 def _load_balancers(config: ClusterConfig, azure: Azure) -> tuple[LoadBalancer, ...]:

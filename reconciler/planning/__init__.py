@@ -70,6 +70,10 @@ def _unknown_view(observed: Observed) -> Plan | None:
         "the Private Link Services could not be listed": observed.private_link_services,
     }
     draft = Draft(observed, Limits())
+    if why := observed.cluster.unresolved:
+        views = {}  # all for this one reason
+        sentence = f"Cluster {observed.cluster.name} is left untouched: {why}."
+        draft.find(Reason.UNKNOWN_VIEW, Severity.ERROR, sentence)
     for what, view in views.items():
         if isinstance(view, Unknown):
             draft.find(

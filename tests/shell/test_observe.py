@@ -361,3 +361,33 @@ def test_a_quiet_look_costs_the_same_for_many_as_for_one(ledger: bool) -> None:
         return calls
 
     assert cost(1) == cost(50)
+
+
+def test_a_cluster_that_is_not_resolved_is_unknown_without_a_call() -> None:
+    """A stopped cluster does not answer, and its half-known places must not be asked for."""
+    world = worlds.make(WEB, unresolved="the AKS cluster aks1 is stopped")
+    world.azure.store(owned_pls(WEB))
+    before = list(world.ledger.ownership("prod"))
+    look = world.look()
+    unknown = Unknown("the AKS cluster aks1 is stopped")
+    seen = look.observed
+    assert (seen.services, seen.load_balancers, seen.private_link_services) == (unknown,) * 3
+    assert (look.complete, list(seen.ownership)) == (False, before)
+    outside = {name for name in world.calls if name not in worlds.LEDGER_METHODS}
+    assert outside == set()
+
+
+def test_a_cluster_that_is_not_resolved_is_left_untouched_and_told_once() -> None:
+    """One reason is one finding, however many views rest on it."""
+    world = worlds.make(WEB)
+    world.run()
+    world.drain(5)
+    world.remove(WEB)
+    stopped = replace(world.config, unresolved="the AKS cluster aks1 is stopped")
+    world.forget_calls()
+    run = world.run(config=stopped)
+    assert [f.sentence for f in run.plan.findings] == [
+        "Cluster prod is left untouched: the AKS cluster aks1 is stopped."
+    ]
+    assert (run.plan.writes, world.written()) == ((), [])
+    assert world.run().plan.writes != ()

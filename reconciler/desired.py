@@ -143,6 +143,34 @@ def _brief(nat_ips: tuple[NatIp, ...]) -> list[str]:
     return [f"{ip.address or 'dynamic'} in {arm_ids.last_name(ip.subnet_id)}" for ip in nat_ips]
 
 
+def first_settings(body: Json) -> tuple[Change, ...]:
+    """What a new PLS will be, by its PUT body: the properties that say something, as :func:`differences` calls them."""
+    properties, nowhere = body["properties"], PrivateLinkService("", "", "")
+    nat_ips = tuple(_nat_ip(c) for c in properties["ipConfigurations"])
+    goal = Desired(
+        pls_id="",
+        location=body["location"],
+        tags=body["tags"],
+        frontend_id=properties["loadBalancerFrontendIpConfigurations"][0]["id"],
+        nat_ips=nat_ips,
+        fqdns=tuple(properties["fqdns"]),
+        proxy_protocol=properties["enableProxyProtocol"],
+        visibility=tuple(properties["visibility"]["subscriptions"]),
+        auto_approval=tuple(properties["autoApproval"]["subscriptions"]),
+    )
+    return differences(goal, nowhere)
+
+
+def _nat_ip(configuration: Json) -> NatIp:
+    properties = configuration["properties"]
+    return NatIp(
+        configuration["name"],
+        properties["subnet"]["id"],
+        properties.get("privateIPAddress", ""),
+        properties["primary"],
+    )
+
+
 def create_body(goal: Desired) -> Json:
     """The PUT body of a new PLS, as the peer sends it."""
     return {

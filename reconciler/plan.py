@@ -119,6 +119,7 @@ class PutSubnet:
     sentence: str
     service: str
     pls_id: str
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,34 @@ finding: ``reason``, ``severity`` (error, warning, info), ``sentence``, ``servic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome
+from reconciler.desired import first_settings
+from reconciler.lines import Line, line, shown, text_of
 from reconciler.model import Mode
-from reconciler.plan import Change, Finding, Plan, PutPls, Write, frontend_of, target, verb
+from reconciler.plan import Change, Finding, Plan, PutPls, PutSubnet, Reason, Write, frontend_of, target, verb
 
 VERSION = 1
 SIGNS = {"create": "+", "update": "~", "delete": "-", "delete-connection": "-", "disable-subnet-policy": "~"}
+KINDS = {"+": "create", "~": "update", "-": "delete"}
+# Why something is written, as docs/output.md tells it.
+WHY: Mapping[Reason, str] = {
+    Reason.CREATE: "a Service asks, and its frontend has no PLS",
+    Reason.UPDATE: "the claim changed",
+    Reason.MOVE: "the Service is on another frontend; the PLS goes with it",
+    Reason.REPAIR: "the claim is the same; somebody changed the PLS",
+    Reason.RETRY: "the last write ended Failed or Canceled",
+    Reason.RESTORE_OWNER: "the owner tag is missing; the ledger knows the owner",
+    Reason.SUCCESSION: "the owner is gone; the oldest Service with equal settings follows (ownerSuccession: oldest)",
+    Reason.SUBNET_POLICY: "the NAT subnet does not allow PLSs yet",
+    Reason.SERVICE_GONE: "every Service that used it is proven gone; or all that its frontend still serves are, and "
+    "the others left it a grace period ago",
+    Reason.FRONTEND_GONE: "the frontend is gone, seen twice, a grace period apart",
+}
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -42,7 +59,7 @@ def write_json(write: Write) -> dict[str, Any]:
         "frontend": frontend_of(write),
         "reason": write.reason.value,
         "sentence": write.sentence,
-        "changes": [change_json(c) for c in write.changes] if isinstance(write, PutPls) else [],
+        "changes": [change_json(c) for c in write.changes] if isinstance(write, PutPls | PutSubnet) else [],
     }
 
 
@@ -82,14 +99,14 @@ def plan_json(plan: Plan, mode: Mode) -> dict[str, Any]:
 
 
 def plan_text(plan: Plan, mode: Mode) -> str:
-    """A plan for people: a headline, one line per write, its changes below it, then the findings."""
-    return "\n".join(_plan_lines(plan, mode))
+    """A plan for people, see :func:`plan_lines`."""
+    return text_of(plan_lines(plan, mode))
 
 
-def _plan_lines(plan: Plan, mode: Mode) -> Iterator[str]:
-    yield f"{plan.cluster}: {_headline(plan)}" + (
-        " (mode plan: nothing is written)" if mode == "plan" else ""
-    )
+def plan_lines(plan: Plan, mode: Mode) -> Iterator[Line]:
+    """A plan as a diff: a headline, what is written, why, each property before and after; then the findings."""
+    note = " (mode plan: nothing is written)" if mode == "plan" else ""
+    yield Line((("title", f"{plan.cluster}: {_headline(plan)}"), ("", note)))
     for write in plan.writes:
         yield from _write_lines(write)
     for write in plan.after:
@@ -97,7 +114,8 @@ def _plan_lines(plan: Plan, mode: Mode) -> Iterator[str]:
     for write in plan.held:
         yield from _write_lines(write, f" (held; release with {plan.held_digest})")
     for finding in plan.findings:
-        yield f"  ! {finding.severity.value} {finding.reason.value}: {finding.sentence}"
+        severity = finding.severity.value
+        yield Line(((severity, f"  ! {severity} {finding.reason.value}"), ("", f": {finding.sentence}")))
 
 
 def _headline(plan: Plan) -> str:
@@ -118,23 +136,27 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _write_lines(write: Write, suffix: str = "") -> Iterator[str]:
-    yield f"  {SIGNS[verb(write)]} {write.sentence}{suffix}"
-    if isinstance(write, PutPls):
-        for change in write.changes:
-            yield f"      {change.property}: {_value(change.before)} → {_value(change.after)}"
+def _write_lines(write: Write, suffix: str = "") -> Iterator[Line]:
+    sign = SIGNS[verb(write)]
+    yield Line(((KINDS[sign], f"  {sign} {write.sentence}"), ("title", suffix)))
+    yield line("why", f"      why: {WHY[write.reason]} ({write.reason.value})")
+    for change in _changes(write):
+        after = ("after", shown(change.after))
+        if isinstance(write, PutPls) and write.created:
+            yield Line((("after", "      + "), ("", f"{change.property}: "), after))
+        else:
+            before = ("before", shown(change.before))
+            yield Line((("", f"      {change.property}: "), before, ("", " → "), after))
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value)) or "(none)"
-    return "(none)" if value is None or value == "" else _text(value)
-
-
-def _text(value: Any) -> str:
-    """On one line, and without what a terminal would act on: values come from annotations."""
-    text = str(value)
-    return text if text.isprintable() else ascii(text)
+def _changes(write: Write) -> tuple[Change, ...]:
+    """What an update changes, what a new Private Link Service will be, what of a subnet is written."""
+    match write:
+        case PutPls():
+            return first_settings(write.body) if write.created else write.changes
+        case PutSubnet():
+            return write.changes
+    return ()
 
 
 def outcome_text(outcome: Outcome) -> str:

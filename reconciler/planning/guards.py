@@ -253,6 +253,7 @@ def _disable_policy(subnet: Subnet, service: str, pls_id: str) -> PutSubnet:
         f"disable the Private Link Service network policies of subnet {subnet.name} for Service {service}",
         service,
         pls_id,
+        (Change(POLICY, subnet.policy, "Disabled"),),
     )
 
 

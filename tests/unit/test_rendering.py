@@ -16,6 +16,7 @@ from reconciler.rendering import (
     outcome_json,
     outcome_text,
     plan_json,
+    plan_lines,
     plan_text,
     write_json,
 )
@@ -101,6 +102,25 @@ def test_text_and_json_tell_the_same_digest_and_writes() -> None:
     assert all(w["sentence"] in text for w in shape["writes"])
     assert "fqdns: old.example → new.example" in text
     assert "visibility: (none) → *" in text
+
+
+def test_a_plan_reads_like_a_diff() -> None:
+    """What, why, and every property: of an update before and after, of what is new what it will be."""
+    assert next(part for part in lines_of(UPDATE) if part[0] == "update")[1].startswith("  ~ update")
+    assert ("why", "      why: the claim changed (Update)") in lines_of(UPDATE)
+    assert {("before", "old.example"), ("after", "new.example")} <= set(lines_of(UPDATE))
+    asked = service(settings={"fqdns": "a.example", "ip-configuration-ip-address": "10.224.0.77"})
+    new = [each.text.strip() for each in plan_lines(decide(asked), "sync")]
+    assert {"+ fqdns: a.example", "+ ipConfigurations: 10.224.0.77 in default"} <= set(new)
+    assert f"+ frontend: {frontend(asked).id}" in new
+    opened = decide(service(), subnets=subnets(subnet("default", "Enabled")))
+    assert "privateLinkServiceNetworkPolicies: Enabled → Disabled" in plan_text(opened, "sync")
+    assert [c["after"] for w in plan_json(opened, "sync")["writes"] for c in w["changes"]] == ["Disabled"]
+
+
+def lines_of(shown: Plan) -> list[tuple[str, str]]:
+    """Every part of a plan's lines with its kind."""
+    return [part for each in plan_lines(shown, "sync") for part in each.parts]
 
 
 def test_an_empty_plan_is_one_line() -> None:

@@ -1,0 +1,41 @@
+"""Lines of text for people, each part with its kind: a terminal colours by it, a pipe gets the text alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: (kind, text) pairs. Kinds are "" and those of ``STYLES`` in :mod:`reconciler.cli.screen`."""
+
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The bare words."""
+        return "".join(text for _, text in self.parts)
+
+
+def line(kind: str, text: str) -> Line:
+    """A line of one kind."""
+    return Line(((kind, text),))
+
+
+def text_of(lines: Iterable[Line]) -> str:
+    """The bare words of lines."""
+    return "\n".join(each.text for each in lines)
+
+
+def shown(value: Any) -> str:
+    """A value on one line, and without what a terminal would act on: values come from annotations."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_printable, value)) or "(none)"
+    return "(none)" if value is None or value == "" else _printable(value)
+
+
+def _printable(value: Any) -> str:
+    text = str(value)
+    return text if text.isprintable() else ascii(text)

@@ -15,10 +15,11 @@ from typing import Any
 
 import azure.functions as func
 
-from reconciler import api, ingest, settings, wiring
-from reconciler.events import Event
+from reconciler import api, ingest, logs, settings, wiring
+from reconciler.events import Event, in_utc
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+logs.set_up()
 wired = wiring.Lazy(lambda: wiring.app(settings.load(os.environ)))
 wiring.report_mistakes(os.environ)
 
@@ -46,8 +47,9 @@ async def on_event_grid(event: func.EventGridEvent) -> None:
 
 def _event(event: Any) -> Event:
     """The platform hands over a CloudEvent where the event is one, whatever the annotation says."""
-    kind = event.type if isinstance(event, func.CloudEvent) else event.event_type
-    return Event(str(event.id), str(kind), str(event.subject))
+    cloud = isinstance(event, func.CloudEvent)
+    kind, time = (event.type, event.time) if cloud else (event.event_type, event.event_time)
+    return Event(str(event.id), str(kind), str(event.subject), in_utc(time))
 
 
 @app.function_name("on_timer")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from reconciler import arm_ids
@@ -23,11 +24,15 @@ FAILED_DELETE = "resourcedeletefailure"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What matters of an event: its type (``Microsoft.Resources.…``) and the resource id it is about."""
+    """What matters of an event: its type (``Microsoft.Resources.…``) and the resource id it is about.
+
+    ``time`` is what it states, None where it states none; nothing is decided by it.
+    """
 
     id: str
     type: str
     subject: str
+    time: datetime | None = field(default=None, compare=False)
 
 
 def read_events(body: bytes | str) -> tuple[Event, ...]:
@@ -65,12 +70,22 @@ def read_event(item: Any) -> Event:
     try:
         if is_cloud:
             cloud: CloudEvent[Any] = CloudEvent.from_dict(fields)
-            return Event(str(cloud.id), str(cloud.type), str(cloud.subject))
+            return Event(str(cloud.id), str(cloud.type), str(cloud.subject), in_utc(cloud.time))
         event = EventGridEvent.from_dict(fields)
-        return Event(str(event.id), str(event.event_type), str(event.subject))
+        return Event(str(event.id), str(event.event_type), str(event.subject), in_utc(event.event_time))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # Not the SDK's words: they quote what they could not read, and an event holds somebody's claims.
         raise ValueError(f"the event has neither of Event Grid's schemas ({type(error).__name__})") from None
+
+
+def in_utc(time: object) -> datetime | None:
+    """The time of an event as an SDK parsed it: aware, in UTC; None for what is none."""
+    if not isinstance(time, datetime):
+        return None
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:  # the year 1 or 9999, in another zone
+        return None
 
 
 def clusters_woken(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from reconciler.dead_letters import DeadLetter, understood, unreadable
 from reconciler.errors import OutsideError, SettingsError
 from reconciler.events import Event, clusters_woken, read_events
+from reconciler.measures import believed
 from reconciler.messages import read_wake_up
 from reconciler.ports import WakeUp
+from reconciler.telemetry import EVENT_LAG
 from reconciler.wakeups import PROBE
 from reconciler.worker import Done, Worker
 
@@ -34,20 +38,33 @@ def on_events(worker: Worker, body: bytes | str) -> tuple[str, ...]:
 
 def wake_for(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
     """Wake the clusters that events are about, each once."""
-    names = _about(worker, events)
-    worker.send_all((WakeUp(name, EVENT) for name in names), worker.engine.clock.now())
-    return names
+    now = worker.engine.clock.now()
+    since = {name: _earliest(about, now) for name, about in _about(worker, events).items()}
+    for name, time in since.items():
+        if time:
+            worker.engine.telemetry.tell(EVENT_LAG, (now - time).total_seconds(), cluster=name)
+    worker.send_all((WakeUp(name, EVENT, since=time) for name, time in since.items()), now)
+    return tuple(since)
 
 
-def _about(worker: Worker, events: tuple[Event, ...]) -> tuple[str, ...]:
-    """The clusters that events are about, each once."""
+def _earliest(events: Iterable[Event], now: datetime) -> datetime | None:
+    """When the first of these happened, as far as they tell."""
+    return min((time for event in events if (time := believed(event.time, now))), default=None)
+
+
+def _about(worker: Worker, events: tuple[Event, ...]) -> dict[str, list[Event]]:
+    """The clusters that events are about, sorted, each with its events."""
     configs = worker.configs()
 
     def holder(pls_id: str) -> str:
         reservation = worker.ledger.reservations([pls_id]).get(pls_id.lower())
         return reservation.cluster if reservation else ""
 
-    return tuple(sorted({n for event in events for n in clusters_woken(event, configs.values(), holder)}))
+    found: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        for name in clusters_woken(event, configs.values(), holder):
+            found[name].append(event)
+    return dict(sorted(found.items()))
 
 
 def on_timer(worker: Worker) -> None:
@@ -82,14 +99,22 @@ def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
         worker.poison("", f"{error}: {unreadable(body)}")
         return Done(f"a message was set aside: {error}")
     done = worker.handle(wake_up, inserted)
-    log.info("%s (%s)", done.sentence, wake_up.reason)
+    about = {"cluster": wake_up.cluster, "run": done.run_id, "trigger": wake_up.reason}
+    log.info("%s (%s)", done.sentence, wake_up.reason, extra=about)
     return done
 
 
 def on_poison(worker: Worker, body: bytes | str, queue: str) -> None:
     """Record a message that failed for good, so that status and history show it, and log it as an error."""
     message = understood(body)
-    log.error("poison message in %s, cluster %s: %s", queue, message.cluster or "unknown", message.words)
+    named = {"cluster": message.cluster}
+    log.error(
+        "poison message in %s, cluster %s: %s",
+        queue,
+        message.cluster or "unknown",
+        message.words,
+        extra=named,
+    )
     for cluster in _concerned(worker, message) or ("",):
         worker.poison(cluster, f"{queue}: {message.words}")
 
@@ -99,7 +124,7 @@ def _concerned(worker: Worker, message: DeadLetter) -> tuple[str, ...]:
     try:
         if message.cluster in worker.configs():
             return (message.cluster,)
-        return _about(worker, message.events)
+        return tuple(_about(worker, message.events))
     except (OutsideError, SettingsError) as error:
         # Perhaps what has poisoned the message in the first place: it is recorded all the same.
         log.warning("whom the poison message is about cannot be told: %s", error)

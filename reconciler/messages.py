@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from reconciler.ports import WakeUp
@@ -18,6 +19,8 @@ def encode(wake_up: WakeUp) -> str:
     message = {"cluster": wake_up.cluster, "reason": wake_up.reason}
     if wake_up.due:
         message["due"] = wake_up.due.astimezone(UTC).isoformat()
+    if wake_up.since:
+        message["since"] = wake_up.since.astimezone(UTC).isoformat()
     return base64.b64encode(json.dumps(message).encode()).decode("ascii")
 
 
@@ -37,7 +40,7 @@ def read_wake_up(text: str | bytes) -> WakeUp:
         raise ValueError("the message names no cluster")
     if not isinstance(reason, str):
         raise ValueError("the reason of the message is not text")
-    return WakeUp(cluster, reason, _due(message.get("due")))
+    return WakeUp(cluster, reason, _due(message.get("due")), _since(message.get("since")))
 
 
 def _plain(text: str | bytes) -> bytes:
@@ -59,3 +62,10 @@ def _due(value: object) -> datetime | None:
         return due.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"the due time of the message cannot be read: {error}") from error
+
+
+def _since(value: object) -> datetime | None:
+    """For measuring alone: what cannot be read is none, and no reason to set the message aside."""
+    with suppress(ValueError):
+        return _due(value)
+    return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler import arm_ids, bookkeeping, planning
+from reconciler import arm_ids, bookkeeping, context, logs, planning, settling
 from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
@@ -19,8 +18,8 @@ from reconciler.observe import Look, Outside, observe
 from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
+from reconciler.telemetry import OFF, Telemetry
 
-log = logging.getLogger("reconciler")
 MAX_PLANS = 8
 PARTIAL_RETRY = timedelta(seconds=30)
 
@@ -39,6 +38,7 @@ class Engine:
     gate: Gate
     limits: Limits
     clock: Clock
+    telemetry: Telemetry = OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,31 @@ class Run:
         waits = [e.after for e in self.look.failures if isinstance(e, RetryLater) and e.after]
         return max(waits, default=None)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of the plan, and what ARM refused just now; the next plan says that again while it stays so."""
+        return (*self.plan.findings, *_refusals(self))
+
+    @property
+    def unsettled_before(self) -> datetime | None:
+        """Since when the cluster was on its way to what is wished; None where it was settled."""
+        return settling.unsettled_before(self.look.memory.state.last_run)
+
+    def unsettled_after(self, wished: datetime | None) -> datetime | None:
+        """The same after this run, which a wish of that moment has led to. Mode plan never goes anywhere."""
+        if self.config.mode == "plan":
+            return None
+        if not self.look.complete:
+            return self.unsettled_before
+        last_run = self.look.memory.state.last_run
+        return settling.unsettled_after(self.plan, last_run, wished or self.look.observed.now)
+
 
 def dry_run(engine: Engine, config: ClusterConfig) -> Run:
     """Observe and plan; writes nothing anywhere."""
     outside = Outside(engine.cluster_of(config), engine.azure_of(config), engine.ledger, engine.pool)
-    look = observe(config, outside, engine.clock.now())
+    with context.about(cluster=config.name):
+        look = observe(config, outside, engine.clock.now())
     return Run(config, look, planning.plan(look.observed, engine.limits))
 
 
@@ -85,7 +105,7 @@ def dry_runs(engine: Engine, configs: Sequence[ClusterConfig]) -> list[Run]:
     if len(configs) < 2:
         return [dry_run(engine, config) for config in configs]
     # Threads of their own: each waits for the engine's.
-    with ThreadPoolExecutor(min(MAX_PLANS, len(configs))) as waiting:
+    with context.Threads(min(MAX_PLANS, len(configs))) as waiting:
         return list(waiting.map(lambda config: dry_run(engine, config), configs))
 
 
@@ -120,15 +140,22 @@ def carry_out(
     return replace(run, applied=writer.apply(run.plan, run.look.observed, progress))
 
 
-def record(ledger: Ledger, run: Run, run_id: str, reason: str, finished: datetime) -> None:
-    """Write down how a run ended: the cluster's state, and history for writes and new findings."""
-    entries = _history(run, run_id, finished)
+def record(
+    ledger: Ledger, run: Run, run_id: str, reason: str, finished: datetime, wished: datetime | None = None
+) -> None:
+    """Write down how a run ended: the cluster's state, and history and log lines for writes and new findings.
+
+    ``wished`` is when what has led to the run happened, as far as it is known.
+    """
+    begun, fresh = _begun(run), _fresh(run)
+    logs.tell(begun, fresh)
+    entries = [
+        *(bookkeeping.written(outcome, run.config.name, run_id, finished) for outcome in begun),
+        *(bookkeeping.found(finding, run.config.name, run_id, finished) for finding in fresh),
+    ]
     if entries:
         ledger.add_history(entries)
-    for entry in entries:
-        bad = entry.result in (Severity.ERROR, Result.FAILED)
-        log.log(logging.WARNING if bad else logging.INFO, "%s: %s", entry.reason, entry.sentence)
-    report = report_of(run, run_id, reason, finished)
+    report = report_of(run, run_id, reason, finished, wished)
     update_state(ledger, run.config.name, lambda state: _after(state, run, report))
 
 
@@ -172,17 +199,19 @@ def decide(
     ledger.add_history([HistoryEntry(cluster, now, "person", "Person", sentence)])
 
 
-def _history(run: Run, run_id: str, now: datetime) -> list[HistoryEntry]:
-    cluster = run.config.name
+def _begun(run: Run) -> list[Outcome]:
+    return [outcome for outcome in run.applied.outcomes if outcome.result is not Result.LEFT]
+
+
+def _fresh(run: Run) -> list[Finding]:
+    """What was found now, and not in the run before."""
     before = run.look.memory.state.last_run.get("findings")
     known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
-    fresh = [
-        bookkeeping.found(f, cluster, run_id, now)
+    return [
+        f
         for f in run.plan.findings
         if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
     ]
-    begun = (o for o in run.applied.outcomes if o.result is not Result.LEFT)
-    return [*(bookkeeping.written(o, cluster, run_id, now) for o in begun), *fresh]
 
 
 def _key(finding: dict[str, Any]) -> tuple[str, ...]:
@@ -190,7 +219,9 @@ def _key(finding: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(finding.get(k)) for k in ("reason", "service", "frontend", "privateLinkService"))
 
 
-def report_of(run: Run, run_id: str, reason: str, finished: datetime) -> dict[str, Any]:
+def report_of(
+    run: Run, run_id: str, reason: str, finished: datetime, wished: datetime | None = None
+) -> dict[str, Any]:
     """A run as JSON values, for the state row and for status."""
     seen, plan = run.look.observed, run.plan
     return {
@@ -207,14 +238,14 @@ def report_of(run: Run, run_id: str, reason: str, finished: datetime) -> dict[st
         "heldDigest": plan.held_digest,
         "writes": _writes_json(run),
         "held": [write_json(w) for w in plan.held],
-        "findings": [finding_json(f) for f in (*plan.findings, *_refusals(run))],
+        "findings": [finding_json(f) for f in run.findings],
         "failures": _sentences(run.look.failures),
         "comeBack": instant(run.come_back),
+        settling.SINCE: instant(run.unsettled_after(wished)),
     }
 
 
 def _refusals(run: Run) -> list[Finding]:
-    """What ARM refused just now; the next plan says it again while it stays so."""
     told = {arm_ids.key(f.pls_id) for f in run.plan.findings if f.severity is Severity.ERROR and f.pls_id}
     return [
         Finding(

@@ -7,10 +7,10 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from reconciler import context, telemetry
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
 from reconciler.adapters.credentials import credential
@@ -27,6 +27,7 @@ from reconciler.ports import Ledger
 from reconciler.reconcile import Engine
 from reconciler.retention import Retention
 from reconciler.settings import Settings, StorageSettings, load
+from reconciler.tracing import traced, watch
 from reconciler.worker import Worker
 
 log = logging.getLogger("reconciler")
@@ -81,15 +82,16 @@ def engine(settings: Settings, ledger: Ledger | None) -> Engine:
     )
     azure = ArmAzure(access, credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file))
     clock = SystemClock()
-    return Engine(
+    made = Engine(
         cluster_of=Clusters(settings.kubernetes_timeout, clock.now),
         azure_of=lambda config: azure,
         ledger=ledger,
-        pool=ThreadPoolExecutor(settings.max_writes + 16, thread_name_prefix="reconciler"),
+        pool=context.Threads(settings.max_writes + 16, thread_name_prefix="reconciler"),
         gate=Gate(settings.max_writes, settings.max_writes_per_network),
         limits=settings.limits,
         clock=clock,
     )
+    return watch(made, telemetry.configured())
 
 
 def storage_of(settings: Settings) -> StorageSettings:
@@ -116,8 +118,9 @@ def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
     if not settings.clusters_blob:
         fixed = _by_name(settings.clusters.clusters)
         return lambda: fixed
-    blob = BlobSetting(
-        StorageAccount(settings.storage or StorageSettings()), settings.clusters_blob, parse_clusters
+    account = StorageAccount(settings.storage or StorageSettings())
+    blob = traced(
+        BlobSetting(account, settings.clusters_blob, parse_clusters), "blobs", telemetry.configured()
     )
 
     def read() -> Mapping[str, ClusterConfig]:
@@ -155,10 +158,11 @@ def app(settings: Settings) -> App:
     ledger, queue = TableLedger(account), StorageQueue(account, settings.reconcile_queue)
     ledger.create_tables()
     queue.create()
+    made = engine(settings, ledger)
     worker = Worker(
-        engine=engine(settings, ledger),
-        ledger=ledger,
-        queue=queue,
+        engine=made,
+        ledger=made.ledger or ledger,  # the same, its calls told
+        queue=traced(queue, "queues", made.telemetry),
         configs=configs_of(settings),
         new_id=new_id,
         lease_seconds=settings.lease_seconds,

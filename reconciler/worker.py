@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler import poison, wakeups
+from reconciler import context, poison, wakeups
 from reconciler.errors import OutsideError, Stale
 from reconciler.fencing import LeaseLost, fenced
+from reconciler.measures import age, wait_of, watched
 from reconciler.model import ClusterConfig
 from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.reconcile import Engine, Run, reconcile, record, update_state
 from reconciler.retention import Retention
+from reconciler.telemetry import LEASE_WAITS, POISON, QUEUE_AGE, trigger
 from reconciler.wakeups import PROBE, Arrival, Busy, Drop, Ended, Park, Take
 
 # Gets the engine to use, the fence (whether another write may start) and what to call before the first write.
@@ -51,8 +53,11 @@ class Worker:
         state = self.ledger.state(config.name)
         if state.paused:
             return Done(f"cluster {config.name} is paused: nothing is done")
+        arrival = Arrival(wake_up, inserted)
+        self._tell_age(arrival)
         try:
-            taken = self.take(Arrival(wake_up, inserted), config, state.digest)
+            with context.about(cluster=config.name):
+                taken = self.take(arrival, config, state.digest)
         except Stale as lost:
             # Not raised: what is raised five times is poison, and others being quicker is no failure.
             # Told all the same: a service that refuses every write looks like this, too.
@@ -61,7 +66,8 @@ class Worker:
             return Done(f"{lost}: its message is sent again")
         if isinstance(taken, Done):
             return taken
-        return self.run(config, wake_up.reason, taken, lambda e, *fence: reconcile(e, config, *fence))
+        wished = wake_up.since or inserted
+        return self.run(config, wake_up.reason, taken, lambda e, *fence: reconcile(e, config, *fence), wished)
 
     def take(self, arrival: Arrival, config: ClusterConfig, digest: str) -> Lease | Done:
         """The lease, or why there is nothing to do."""
@@ -72,9 +78,10 @@ class Worker:
             if isinstance(decision, Take) and self._is_idle_probe(arrival, found, config, digest):
                 return Done(f"cluster {config.name}: no Service changed")
             for message in decision.messages:
-                self.send(message, now)
+                parked = isinstance(decision, Park)
+                self.send(replace(message, since=arrival.wake_up.since) if parked else message, now)
             if isinstance(decision, Drop):
-                return Done(f"cluster {config.name}: {decision.why}")
+                return self._waits(arrival, found, now, decision.why)
             try:
                 written = self.ledger.write_lease(decision.lease)
             except Stale:
@@ -83,12 +90,22 @@ class Worker:
                 case Take():
                     return written
                 case Busy():
-                    return Done(f"cluster {config.name}: a run is under way; it looks again afterwards")
+                    return self._waits(arrival, found, now, "a run is under way; it looks again afterwards")
                 case Park():
-                    return Done(
-                        f"cluster {config.name}: backs off or rests until {decision.due:%H:%M:%S} UTC"
-                    )
+                    until = f"{decision.due:%H:%M:%S} UTC"
+                    return self._waits(arrival, found, now, f"backs off or rests until {until}")
         raise Stale(f"the lease of cluster {config.name} changed {TRIES} times while it was being taken")
+
+    def _waits(self, arrival: Arrival, found: Lease, now: datetime, words: str) -> Done:
+        """A message that does not lead to a run, or not yet."""
+        cluster = arrival.wake_up.cluster
+        if wait := wait_of(arrival, found, now):
+            self.engine.telemetry.tell(LEASE_WAITS, 1, cluster=cluster, wait=wait)
+        return Done(f"cluster {cluster}: {words}")
+
+    def _tell_age(self, arrival: Arrival) -> None:
+        waited, why = age(arrival, self.engine.clock.now()), trigger(arrival.wake_up.reason)
+        self.engine.telemetry.tell(QUEUE_AGE, waited, cluster=arrival.wake_up.cluster, trigger=why)
 
     def _is_idle_probe(self, arrival: Arrival, found: Lease, config: ClusterConfig, digest: str) -> bool:
         """A holder that died left work behind, and messages that trusted it to look again."""
@@ -127,22 +144,41 @@ class Worker:
         """Side by side: one after another, thousands of clusters take longer than the timer's interval."""
         list(self.engine.pool.map(lambda wake_up: self.send(wake_up, now), wake_ups))
 
-    def run(self, config: ClusterConfig, reason: str, taken: Lease, work: Work) -> Done:
-        """Do the work under the lease, write down what came of it, release."""
-        clock, run_id, hold = self.engine.clock, self.new_id(), Hold(self, taken)
+    def run(
+        self, config: ClusterConfig, reason: str, taken: Lease, work: Work, wished: datetime | None = None
+    ) -> Done:
+        """Do the work under the lease, write down what came of it, release.
+
+        ``wished`` is when what has led to the run happened, as far as it is known.
+        """
+        engine, run_id = self.engine, self.new_id()
+
+        def write_down(ledger: Ledger, run: Run) -> None:
+            record(ledger, run, run_id, reason, engine.clock.now(), wished)
+
+        with watched(engine.telemetry, engine.clock, config.name, reason, run_id, wished) as ended:
+            run = self._run(taken, work, write_down)
+            ended(run)
+        if run is None:
+            # Who took it began to look after this message came.
+            return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
+        return Done(_sentence(run), run, run_id)
+
+    def _run(self, taken: Lease, work: Work, write_down: Callable[[Ledger, Run], None]) -> Run | None:
+        """None where another has taken over."""
+        hold = Hold(self, taken)
         ledger = fenced(self.ledger, hold.is_ours)
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
-            record(ledger, run, run_id, reason, clock.now())
+            write_down(ledger, run)
         except LeaseLost:
-            # Who took it began to look after this message came.
-            return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
+            return None
         except BaseException:
             hold.end()
             self._give_up(taken)
             raise
         self._release(taken, self._ended(run, taken))
-        return Done(_sentence(run), run, run_id)
+        return run
 
     def _ended(self, run: Run, taken: Lease) -> Ended:
         now = self.engine.clock.now()
@@ -186,6 +222,7 @@ class Worker:
         sentence = f"a message of the queue failed for good and was set aside: {words[:1000]}"
         now = self.engine.clock.now()
         self.ledger.add_history([HistoryEntry(cluster, now, "poison", "Poison", sentence)])
+        self.engine.telemetry.tell(POISON, 1, cluster=cluster)
         try:
             update_state(self.ledger, cluster, lambda state: poison.counted(state, now))
         except OutsideError as error:

@@ -17,11 +17,12 @@ from reconciler.bookkeeping import Outcome, Result
 from reconciler.cli import codes
 from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
-from reconciler.plan import DeletePls, PutPls, Reason
+from reconciler.plan import DeletePls, PutPls
 from reconciler.ports import ClusterState, Lease, WakeUp
 from reconciler.reconcile import Engine, Run, carry_out, decide, dry_run, released, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
 from reconciler.settings import Settings
+from reconciler.settling import settled
 from reconciler.wakeups import Arrival
 from reconciler.worker import Done, Worker
 
@@ -79,7 +80,12 @@ class Rounds:
             run = self._round(first, deadline)
             if self.unexpected:
                 return codes.UNEXPECTED
-            if self.options.no_wait or not run.look.complete or self.config.mode == "plan" or settled(run):
+            if (
+                self.options.no_wait
+                or not run.look.complete
+                or self.config.mode == "plan"
+                or settled(run.plan)
+            ):
                 self._tell_end(run)
                 return self._code(run)
             due = self._next_look(run)
@@ -207,13 +213,3 @@ class Rounds:
         if any(outcome.result is not Result.ACCEPTED for outcome in run.applied.outcomes):
             return codes.WRITES
         return codes.FINDINGS if run.plan.findings else codes.DONE
-
-
-def settled(run: Run) -> bool:
-    """Nothing to write and nothing in transit. What waits for a person or the in-tree controller counts."""
-    refused = {f.pls_id for f in run.plan.findings if f.reason in (Reason.REJECTED, Reason.MOVE_NOT_POSSIBLE)}
-    waiting = any(
-        f.reason is Reason.WAITING or (f.reason is Reason.BACK_OFF and f.pls_id not in refused)
-        for f in run.plan.findings
-    )
-    return not run.plan.writes and not run.plan.after and not waiting

@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WAITING = ("azure.eventgrid", "azure.identity", "azure.mgmt", "azure.storage.blob", "kubernetes")
+WAITING = (
+    "azure.eventgrid",
+    "azure.identity",
+    "azure.mgmt",
+    "azure.monitor",
+    "azure.storage.blob",
+    "kubernetes",
+    "opentelemetry.sdk",
+)
 
 
 def test_libraries_wait_for_their_first_use() -> None:

@@ -73,7 +73,7 @@ def serve_group(world: World, call: Call, target: ResourceId) -> Reply:
 
 
 def resources(world: World, call: Call, target: ResourceId) -> Reply:
-    """All resources of a subscription or group, narrowed by `resourceType`, `resourceGroup` and `name eq '…'`."""
+    """All of a subscription or group, by `resourceType`, `resourceGroup`, `name`, `tagName`, `tagValue` `eq '…'`."""
     wanted = {
         key.lower(): value.lower()
         for key, value in re.findall(r"(\w+) eq '([^']*)'", call.query.get("$filter", ""))
@@ -87,8 +87,17 @@ def resources(world: World, call: Call, target: ResourceId) -> Reply:
         if item["id"].lower().startswith(prefix)
         and item["type"].lower() == wanted.get("resourcetype", item["type"].lower())
         and item["name"].lower() == wanted.get("name", item["name"].lower())
+        and _tagged(item, wanted)
     ]
     return page(world, call, found)
+
+
+def _tagged(item: Json, wanted: dict[str, str]) -> bool:
+    if "tagname" not in wanted:
+        return True
+    tags = {key.lower(): value.lower() for key, value in (item.get("tags") or {}).items()}
+    value = tags.get(wanted["tagname"])
+    return value is not None and value == wanted.get("tagvalue", value)
 
 
 def _put(world: World, call: Call, target: ResourceId, found: Json | None) -> Reply:

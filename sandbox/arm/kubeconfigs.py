@@ -57,7 +57,6 @@ def entra(tenant: str, form: str) -> Json:
 
 def _kubeconfig(target: ResourceId, plane: ControlPlane, role: str, user: Json) -> Json:
     name, user_name = str(target.name), f"{role}_{target.group}_{target.name}"
-    context = f"{name}-admin" if role == "clusterAdmin" else name
     authority = base64.b64encode(plane.ca.encode()).decode()
     return {
         "apiVersion": "v1",
@@ -67,6 +66,6 @@ def _kubeconfig(target: ResourceId, plane: ControlPlane, role: str, user: Json) 
             {"name": name, "cluster": {"server": plane.server, "certificate-authority-data": authority}}
         ],
         "users": [{"name": user_name, "user": user}],
-        "contexts": [{"name": context, "context": {"cluster": name, "user": user_name}}],
-        "current-context": context,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": user_name}}],
+        "current-context": name,
     }

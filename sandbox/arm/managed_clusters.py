@@ -1,4 +1,4 @@
-"""What is done to AKS clusters by POST: stop, start, and the kubeconfigs of users and administrators."""
+"""What AKS clusters have beside themselves: stop, start, kubeconfigs of users and administrators, agent pools."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ from collections.abc import Callable
 
 from sandbox.arm import fidelity, kubeconfigs
 from sandbox.arm.control_planes import ControlPlane, shape
-from sandbox.arm.errors import aks, gateway
+from sandbox.arm.errors import aks, gateway, provider
 from sandbox.arm.ids import ResourceId, parse
-from sandbox.arm.kinds.managed_clusters import told
+from sandbox.arm.kinds.managed_clusters import agent_pools, told
 from sandbox.arm.state import Json
-from sandbox.arm.verbs import publish, require
+from sandbox.arm.verbs import page, publish, require
 from sandbox.arm.world import Call, Reply, World, operation_headers
 
 _Action = Callable[[World, Call, ResourceId], Reply]
 
 
 def serve(world: World, call: Call, target: ResourceId) -> Reply:
-    """One POST to `managedClusters/NAME/ACTION`."""
+    """One call below `managedClusters/NAME/`."""
+    if call.method == "GET" and (target.child_type or "").lower() == "agentpools":
+        return _pools(world, call, target)
     action = _ACTIONS.get((target.child_type or "").lower())
-    if action is None or target.child is not None:
+    if call.method != "POST" or action is None or target.child is not None:
         raise gateway.NO_VERB.error(method=call.method, path=call.path)
     return action(world, call, target)
+
+
+def _pools(world: World, call: Call, target: ResourceId) -> Reply:
+    found = agent_pools(require(world, target))
+    if target.child is None:
+        return page(world, call, found)
+    for pool in found:
+        if pool["name"].lower() == target.child.lower():
+            return Reply(200, pool)
+    raise provider.NO_CHILD.error(id=target)
 
 
 def _stop(world: World, call: Call, target: ResourceId) -> Reply:

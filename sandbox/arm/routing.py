@@ -127,7 +127,7 @@ def _resource(world: World, call: Call, target: ResourceId) -> Reply:
     kind = KINDS.get((target.type or "").lower())
     if kind is None:
         raise gateway.NO_TYPE.error(type=short, namespace=namespace, version=call.api_version)
-    if call.method == "POST" and kind is managed_cluster_kind.KIND:
+    if target.child_type is not None and kind is managed_cluster_kind.KIND:
         return managed_clusters.serve(world, call, target)
     if target.child_type is not None:
         return children.serve(world, call, kind, target)

@@ -10,6 +10,7 @@ from sandbox.arm.state import Json
 from sandbox.arm.world import World
 
 _READ_ONLY = ("powerState", "fqdn", "azurePortalFQDN", "currentKubernetesVersion", "resourceUID")
+_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VERSION = "1.36"
 
 
@@ -23,6 +24,7 @@ def _desired(world: World, write: Write) -> Json:
         **{key: kept[key] for key in _READ_ONLY if key in kept},
         **sent(write, *_READ_ONLY),
     }
+    properties.setdefault("identityProfile", _kubelet(write.target, properties["nodeResourceGroup"]))
     identity = write.body.get("identity") or {"type": "SystemAssigned"}
     more: Json = {
         "identity": {
@@ -61,6 +63,12 @@ def _defaults(target: ResourceId, location: str) -> Json:
     }
 
 
+def _kubelet(target: ResourceId, node_group: str) -> Json:
+    identity = ResourceId(target.subscription, node_group, _IDENTITY, f"{target.name}-agentpool")
+    client, principal = _guid(target, "kubelet client"), _guid(target, "kubelet")
+    return {"kubeletidentity": {"resourceId": str(identity), "clientId": client, "objectId": principal}}
+
+
 def agent_pool(subnet: str | None) -> Json:
     """One pool of nodes; in a network that AKS makes, no subnet is named."""
     pool: Json = {
@@ -89,6 +97,19 @@ def entra_profile(tenant: str) -> Json:
         "enableAzureRBAC": False,
         "tenantID": tenant,
     }
+
+
+def agent_pools(cluster: Json) -> list[Json]:
+    """The pools as resources of their own, as `agentPools` lists them."""
+    return [
+        {
+            "id": f"{cluster['id']}/agentPools/{pool['name']}",
+            "name": pool["name"],
+            "type": f"{MANAGED_CLUSTER}/agentPools",
+            "properties": {key: value for key, value in pool.items() if key != "name"},
+        }
+        for pool in cluster["properties"].get("agentPoolProfiles") or ()
+    ]
 
 
 def told(world: World, cluster: Json) -> None:

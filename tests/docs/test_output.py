@@ -16,7 +16,7 @@ from reconciler.observe import Look, Memory
 from reconciler.plan import Finding, Plan, PutPls, Reason, Severity
 from reconciler.ports import ClusterState, HistoryEntry
 from reconciler.reconcile import Run, report_of
-from reconciler.rendering import finding_json, outcome_json, plan_json
+from reconciler.rendering import WHY, finding_json, outcome_json, plan_json
 from reconciler.status import entry_json, status
 from tests import builders
 from tests.docs.pages import blocks, first_column, tables, text_of
@@ -104,6 +104,11 @@ def test_reason_codes() -> None:
         *TABLES["Reason | Severity | Meaning"],
     ]
     assert first_column(rows) == [reason.value for reason in Reason]
+
+
+def test_why_something_is_written() -> None:
+    """A plan says it in the page's words."""
+    assert {row[0]: row[1].replace("`", "") for row in TABLES["Reason | Why"]} == WHY
 
 
 def test_severities() -> None:

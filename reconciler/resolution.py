@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
@@ -38,6 +38,7 @@ from reconciler.ports import Aks
 log = logging.getLogger("reconciler")
 # While anything is amiss it is asked sooner: somebody is starting the cluster, or granting a role.
 SOON = timedelta(seconds=60)
+MOST_AT_ONCE = 16
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -55,11 +56,10 @@ class Resolution:
         self,
         read: Callable[[], ClusterList],
         azure: Aks,
-        pool: Executor,
         clock: Callable[[], datetime],
         fresh_seconds: float = 300,
     ) -> None:
-        self._read, self._azure, self._pool, self._clock = read, azure, pool, clock
+        self._read, self._azure, self._clock = read, azure, clock
         self._fresh = timedelta(seconds=fresh_seconds)
         self._lock = threading.Lock()
         self._known, self._due = Known(), clock()
@@ -94,7 +94,7 @@ class Resolution:
         try:
             now = self._clock()
             if now >= self._due or not _covers(self._known, listed):
-                self._known = known = _Round(self._azure, self._pool, self._known).ask(listed)
+                self._known = known = _Round(self._azure, self._known).ask(listed)
                 found = reasons(listed, known)
                 self._due = now + (min(self._fresh, SOON) if found else self._fresh)
                 self._tell(found)
@@ -119,10 +119,10 @@ def _covers(known: Known, listed: ClusterList) -> bool:
 
 
 class _Round:
-    """One round of questions to AKS, on the pool's threads."""
+    """One round of questions to AKS."""
 
-    def __init__(self, azure: Aks, pool: Executor, before: Known) -> None:
-        self._azure, self._pool, self._before = azure, pool, before
+    def __init__(self, azure: Aks, before: Known) -> None:
+        self._azure, self._before = azure, before
 
     def ask(self, listed: ClusterList) -> Known:
         """What is known after it."""
@@ -182,7 +182,11 @@ class _Round:
                 return error
 
         in_order = list(keys)
-        return dict(zip(in_order, self._pool.map(one, in_order), strict=True))
+        if len(in_order) < 2:
+            return {key: one(key) for key in in_order}
+        # Threads of their own: the engine's may all be waiting for runs, which wait for this.
+        with ThreadPoolExecutor(min(MOST_AT_ONCE, len(in_order))) as asking:
+            return dict(zip(in_order, asking.map(one, in_order), strict=True))
 
 
 def _to_list(listed: ClusterList) -> set[str]:

@@ -64,6 +64,7 @@ class Settings:
     max_writes: int
     max_writes_per_network: int
     kubernetes_timeout: int
+    aks_refresh_seconds: int
     probe_schedule: str
     resync_schedule: str
     lb_events_queue: str
@@ -137,6 +138,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "KUBERNETES_TIMEOUT", "60", "Seconds until reading a cluster's Services is given up.", whole(1, 600)
+    ),
+    Setting(
+        "AKS_REFRESH_SECONDS",
+        "300",
+        "How long what Azure said of AKS clusters holds; while one cannot be reached, a minute at most.",
+        whole(1, 3600),
     ),
     Setting(
         "PROBE_SCHEDULE",
@@ -263,6 +270,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         max_writes=values["MAX_WRITES"],
         max_writes_per_network=values["MAX_WRITES_PER_NETWORK"],
         kubernetes_timeout=values["KUBERNETES_TIMEOUT"],
+        aks_refresh_seconds=values["AKS_REFRESH_SECONDS"],
         probe_schedule=values["PROBE_SCHEDULE"],
         resync_schedule=values["RESYNC_SCHEDULE"],
         lb_events_queue=values["LB_EVENTS_QUEUE"],

@@ -16,7 +16,7 @@ from reconciler.resolution import Resolution, UnresolvedCluster
 from tests import builders
 from tests.builders import SUBSCRIPTION
 from tests.fakes.aks import FakeAks, bare, cluster, network, resource_id
-from tests.shell.world import POOL, Clock
+from tests.shell.world import Clock
 
 DOWN = RetryLater("Azure could not be reached")
 NO = Denied("Azure answered 403 AuthorizationFailed", code="AuthorizationFailed")
@@ -43,7 +43,7 @@ class World:
     resolution: Resolution = field(init=False)
 
     def __post_init__(self) -> None:
-        self.resolution = Resolution(lambda: self.listed, self.azure, POOL, self.clock.now)
+        self.resolution = Resolution(lambda: self.listed, self.azure, self.clock.now)
 
     def later(self, seconds: float = 301) -> dict[str, ClusterConfig]:
         """The clusters after a while."""

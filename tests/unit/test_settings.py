@@ -30,7 +30,7 @@ def test_clusters_are_all_that_has_to_be_set() -> None:
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (120, 16, 4)
     assert (settings.lb_events_queue, settings.reconcile_queue) == ("lb-events", "reconcile")
     assert (settings.probe_schedule, settings.resync_schedule) == ("*/30 * * * * *", "0 */5 * * * *")
-    assert settings.kubernetes_timeout == 60
+    assert (settings.kubernetes_timeout, settings.aks_refresh_seconds) == (60, 300)
     assert settings.clusters_blob == settings.arm_ca_file == settings.azure_client_id == ""
     assert settings.storage is None
 
@@ -52,6 +52,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
             "MAX_WRITES": "3",
             "MAX_WRITES_PER_NETWORK": "1",
             "KUBERNETES_TIMEOUT": "9",
+            "AKS_REFRESH_SECONDS": "77",
             "PROBE_SCHEDULE": "0 * * * * *",
             "RESYNC_SCHEDULE": "0 0 6-18/2 * * MON-FRI",
             "LB_EVENTS_QUEUE": "events",
@@ -68,7 +69,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (90, 3, 1)
     assert (settings.probe_schedule, settings.resync_schedule) == ("0 * * * * *", "0 0 6-18/2 * * MON-FRI")
     assert (settings.lb_events_queue, settings.reconcile_queue) == ("events", "work-1")
-    assert settings.kubernetes_timeout == 9
+    assert (settings.kubernetes_timeout, settings.aks_refresh_seconds) == (9, 77)
     assert settings.arm_endpoint == "https://management.usgovcloudapi.net"
     assert settings.arm_audience == "https://management.core.usgovcloudapi.net"
     assert (settings.arm_ca_file, settings.azure_client_id) == (str(ca), "me")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,8 +40,7 @@ def refuse_program(kubeconfig: Any, context: str, folder: Path | None, environ: 
 
 
 def _there(program: str, folder: Path | None, environ: Mapping[str, str]) -> bool:
-    beside = folder is not None and len(Path(program).parts) > 1
-    wanted = str(folder / program) if folder is not None and beside else program
+    wanted = str(folder / program) if folder and os.sep in program else program
     return shutil.which(wanted, path=environ.get("PATH")) is not None
 
 

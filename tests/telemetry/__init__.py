@@ -1,0 +1,1 @@
+"""What the reconciler tells of itself, read back with the real SDK in memory."""

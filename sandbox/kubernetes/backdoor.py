@@ -102,7 +102,7 @@ class BackDoor:
         return web.json_response(shown_rules(self._entra.rules))
 
     async def _bind(self, request: web.Request) -> web.Response:
-        """A list of rules for one identity; an empty one leaves it with none."""
+        """The rules of one identity; none leave it without any right."""
         try:
             rules = parsed_rules(json.loads(await request.read()))
         except ValueError as error:

@@ -67,10 +67,11 @@ def shown_rules(rules: Mapping[str, tuple[Rule, ...]]) -> Json:
 
 
 def parsed_rules(body: Any) -> tuple[Rule, ...]:
-    """Rules from a list of `{"verbs", "resources"}`; ValueError for anything else."""
-    if not isinstance(body, list):
-        raise ValueError("a list of rules")
-    return tuple(_rule(item) for item in body)
+    """Rules from `{"rules": [{"verbs", "resources"}]}`; ValueError for anything else."""
+    rules = body.get("rules") if isinstance(body, dict) else None
+    if not isinstance(rules, list):
+        raise ValueError("an object with a list of rules")
+    return tuple(_rule(item) for item in rules)
 
 
 def _rule(item: Any) -> Rule:

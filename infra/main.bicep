@@ -162,6 +162,9 @@ type settingsType = {
   @description('Optional. Seconds.')
   KUBERNETES_TIMEOUT: string?
 
+  @description('Optional. Seconds.')
+  AKS_REFRESH_SECONDS: string?
+
   @description('Optional. Path of a file in the package.')
   ARM_CA_FILE: string?
 }

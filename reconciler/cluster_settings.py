@@ -51,6 +51,7 @@ from reconciler.setting_values import shown, shown_path
 
 _Shape = TypeVar("_Shape", bound=SharedText)
 _UNION = ("aks", "kubeconfig", "server", "inCluster")
+_SECRET = frozenset({"content", "secret", "tokenSecret"})
 _TYPES = "aks, kubeconfig, server or inCluster"
 _WANTED = {
     "mode": "; wanted: sync, upsert-only or plan",
@@ -223,7 +224,7 @@ def _sentence(where: str, shape: type[SharedText], detail: ErrorDetails) -> str:
         case "union_tag_invalid":
             return f"{where}.type: is {shown(detail['ctx']['tag'])}; wanted: {_TYPES}"
         case "value_error":
-            return _by_rule(where, detail)
+            return _by_rule(where, path, detail)
         case "literal_error":
             return f"{where}: is {shown(detail['input'])}; wanted: {detail['ctx']['expected']}"
         case "model_type":
@@ -239,18 +240,17 @@ def _path(place: tuple[str | int, ...]) -> list[str]:
 
 
 def _is(path: Sequence[str], detail: ErrorDetails) -> str:
-    """What stands there, unless it is long-winded or may be a kubeconfig or a token."""
+    """What stands there, unless it is long-winded or somebody wrote a secret where its name belongs."""
     value = detail["input"]
-    if path in (["api"], ["api", "content"]) or isinstance(value, list | dict):
+    if not _SECRET.isdisjoint(path) or isinstance(value, list | dict):
         return ""
     return f"is {shown(value)}; "
 
 
-def _by_rule(where: str, detail: ErrorDetails) -> str:
+def _by_rule(where: str, path: Sequence[str], detail: ErrorDetails) -> str:
     """One of our own checks of a value; some begin with what stands there."""
     reason = str(detail["ctx"]["error"])
-    told = reason if reason.startswith("is ") else f"is {shown(detail['input'])}; {reason}"
-    return f"{where}: {told}"
+    return f"{where}: {'' if reason.startswith('is ') else _is(path, detail)}{reason}"
 
 
 def _from_folder(cluster: ClusterConfig, folder: Path) -> ClusterConfig:

@@ -159,14 +159,22 @@ def test_an_aks_cluster_may_name_its_places() -> None:
 def test_clusters_may_be_looked_for_by_a_tag() -> None:
     """With what is configured for each of them; a tag without a value is any value."""
     least = {"subscription": SUBSCRIPTION, "tag": "links", "mode": "plan"}
+    empty = {"tag": "links="}
     more = {"tag": "links=on=1", "vnet": {"resourceGroup": "net", "name": "hub"}, "defaultSubnet": "nat"}
-    read = parse_clusters(json.dumps({"discover": [least, least | more | {"tags": {"team": "x"}}]}))
+    read = parse_clusters(
+        json.dumps({"discover": [least, least | empty, least | more | {"tags": {"team": "x"}}]})
+    )
     defaults = ClusterConfig("", "kubernetes", SUBSCRIPTION, "", "", "", "", "", "", "plan")
     rich = replace(
         defaults, vnet_resource_group="net", vnet_name="hub", default_subnet="nat", tags={"team": "x"}
     )
     assert read == ClusterList(
-        (), (Discovery(SUBSCRIPTION, "links", None, defaults), Discovery(SUBSCRIPTION, "links", "on=1", rich))
+        (),
+        (
+            Discovery(SUBSCRIPTION, "links", None, defaults),
+            Discovery(SUBSCRIPTION, "links", "", defaults),
+            Discovery(SUBSCRIPTION, "links", "on=1", rich),
+        ),
     )
 
 
@@ -228,7 +236,7 @@ def test_a_prefix_of_one_s_own_means_no_in_tree_controller() -> None:
         ({"api": {"type": "kubeconfig", "path": "p", "secret": "s"}}, "api: wanted: one of path, content, secret; there are several"),
         ({"api": {"type": "kubeconfig", "path": "p", "caFile": "c"}}, "api.caFile: is not known"),
         ({"api": {"type": "kubeconfig", "path": "p", "contxt": "c"}}, "api.contxt: is not known; did you mean context?"),
-        ({"api": {"type": "kubeconfig", "secret": "IDENTITY-HEADER"}}, "api.secret: is 'IDENTITY-HEADER'; wanted: letters, digits, underscores"),
+        ({"api": {"type": "kubeconfig", "secret": "IDENTITY-HEADER"}}, "api.secret: wanted: letters, digits, underscores"),
         ({"api": SERVER}, "api: wanted: one of scope, tokenFile, tokenSecret; there is none"),
         ({"api": SERVER | {"tokenFile": "t", "scope": "api://k8s/.default"}}, "api: wanted: one of scope, tokenFile, tokenSecret; there are several"),
         ({"api": SERVER | {"tokenFile": "t", "caFile": "c", "caData": "d"}}, "api: caFile and caData exclude each other"),
@@ -325,11 +333,14 @@ def test_a_secret_is_never_part_of_a_message() -> None:
         content | {"path": "p"},
         content | {"content": {"users": "SECRET"}},
         content | {"content": 5, "token": "SECRET"},
+        {"type": "kubeconfig", "secret": "SECRET: a kubeconfig"},
+        SERVER | {"tokenSecret": "SECRET.token"},
+        SERVER | {"tokenSecret": 5, "token": "SECRET"},
         ["SECRET"],
         "SECRET",
     ]
     found = mistakes(*(cluster(name=f"c{i}", clusterName=f"c{i}", api=a) for i, a in enumerate(items)))
-    assert {line.split(".")[0] for line in found} == {f"clusters[{i}]" for i in range(5)}
+    assert {line.split(".")[0] for line in found} == {f"clusters[{i}]" for i in range(len(items))}
     assert "SECRET" not in "\n".join(found)
     assert "SECRET" not in repr(parse(cluster(api=content)))
 

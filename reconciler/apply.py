@@ -28,11 +28,12 @@ Progress = Callable[[Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a plan. ``back_off`` is set where the whole subscription was throttled."""
+    """What became of a plan, and the ledger's rows after it. ``back_off`` is set where the whole subscription was throttled."""
 
     outcomes: tuple[Outcome, ...] = ()
     come_back: datetime | None = None
     back_off: datetime | None = None
+    rows: tuple[Ownership, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,13 @@ class Writer:
             progress(outcome)
         outcomes = (*self._write(begun, observed, progress), *left)
         now = self.clock.now()
-        rows = bookkeeping.settle(plan.ownership, noted, outcomes, now)
         lost = bookkeeping.lost_names(outcomes)
-        self._record(noted, [r for r in rows if r.pls_id not in lost])
+        settled = bookkeeping.settle(plan.ownership, noted, outcomes, now)
+        rows = tuple(row for row in settled if row.pls_id not in lost)
+        self._record(noted, rows)
         self._forget(plan, observed, lost)
-        due = bookkeeping.come_back(plan, rows, outcomes, now)
-        return Applied(outcomes, due, self._back_off(observed, outcomes, now))
+        due = bookkeeping.come_back(plan, settled, outcomes, now)
+        return Applied(outcomes, due, self._back_off(observed, outcomes, now), rows)
 
     def _back_off(self, observed: Observed, outcomes: tuple[Outcome, ...], now: datetime) -> datetime | None:
         """Throttled here, or by what another cluster of the subscription did: then writes were left."""

@@ -143,7 +143,8 @@ class ClusterState:
     ``identity`` is the accepted UID of default/kubernetes; ``offered`` another one that answered and
     waits for a person. ``released`` is the digest of held deletes a person let go, until
     ``released_until``. ``poisoned`` counts messages that failed for good, up to ``poisoned_at``; the row of
-    cluster "" counts those that name no cluster. ``last_run`` is the run's outcome as JSON-able values, findings included.
+    cluster "" counts those that name no cluster. ``document`` is the digest of the status document as last written.
+    ``last_run`` is the run's outcome as JSON-able values, findings included.
     """
 
     cluster: str
@@ -155,6 +156,7 @@ class ClusterState:
     released_until: datetime | None = None
     poisoned: int = 0
     poisoned_at: datetime | None = None
+    document: str = ""
     sightings: dict[str, datetime] = field(default_factory=dict)
     last_run: dict[str, Any] = field(default_factory=dict)
     version: str = ""
@@ -235,6 +237,16 @@ class Ledger(Protocol):
 
     def prune_history(self, before: datetime, most: int) -> int:
         """Remove at most ``most`` entries older than ``before``; how many there were. May be done by several at once."""
+
+
+class Documents(Protocol):
+    """The status documents, one per cluster: JSON objects of :mod:`reconciler.document`."""
+
+    def read(self, cluster: str) -> Json | None:
+        """The document, None where there is none. Raises Rejected for what is no document."""
+
+    def write(self, cluster: str, document: Json) -> None:
+        """Insert or replace the document; readers see the old one or the new one, never a part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
 from reconciler.gate import Gate
-from reconciler.model import ClusterConfig, Limits, known
+from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, known
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
 from reconciler.telemetry import OFF, Telemetry
+from reconciler.telling import Telling, tellings
 
 MAX_PLANS = 8
 PARTIAL_RETRY = timedelta(seconds=30)
@@ -70,6 +71,23 @@ class Run:
     def findings(self) -> tuple[Finding, ...]:
         """Those of the plan, and what ARM refused just now; the next plan says that again while it stays so."""
         return (*self.plan.findings, *_refusals(self))
+
+    @property
+    def rows(self) -> tuple[Ownership, ...]:
+        """The ledger's rows after the run; a mode that never writes leaves them as they are."""
+        return self.look.memory.ownership if self.config.mode == "plan" else self.applied.rows
+
+    @property
+    def sharing(self) -> tuple[Sharing, ...]:
+        """The same of the tenants."""
+        return self.look.memory.sharing if self.config.mode == "plan" else self.plan.sharing
+
+    @property
+    def tellings(self) -> tuple[Telling, ...]:
+        """What each Service is told; nothing where the look was incomplete, or the mode never writes."""
+        if not self.look.complete or self.config.mode == "plan":
+            return ()
+        return tellings(self.rows, self.sharing, self.findings)
 
     @property
     def unsettled_before(self) -> datetime | None:
@@ -141,11 +159,18 @@ def carry_out(
 
 
 def record(
-    ledger: Ledger, run: Run, run_id: str, reason: str, finished: datetime, wished: datetime | None = None
+    ledger: Ledger,
+    run: Run,
+    run_id: str,
+    reason: str,
+    finished: datetime,
+    wished: datetime | None = None,
+    document: str = "",
 ) -> None:
     """Write down how a run ended: the cluster's state, and history and log lines for writes and new findings.
 
-    ``wished`` is when what has led to the run happened, as far as it is known.
+    ``wished`` is when what has led to the run happened, as far as it is known; ``document`` the digest of the
+    status document.
     """
     begun, fresh = _begun(run), _fresh(run)
     logs.tell(begun, fresh)
@@ -156,10 +181,10 @@ def record(
     if entries:
         ledger.add_history(entries)
     report = report_of(run, run_id, reason, finished, wished)
-    update_state(ledger, run.config.name, lambda state: _after(state, run, report))
+    update_state(ledger, run.config.name, lambda state: _after(state, run, report, document))
 
 
-def _after(state: ClusterState, run: Run, report: dict[str, Any]) -> ClusterState:
+def _after(state: ClusterState, run: Run, report: dict[str, Any], document: str) -> ClusterState:
     first = not state.identity and run.look.complete
     other = bool(run.look.identity and state.identity and run.look.identity != state.identity)
     used = bool(state.released) and run.look.observed.released == state.released and not run.plan.held
@@ -171,6 +196,7 @@ def _after(state: ClusterState, run: Run, report: dict[str, Any]) -> ClusterStat
         sightings=dict(run.plan.sightings),
         released="" if used else state.released,
         released_until=None if used else state.released_until,
+        document=document,
         last_run=report,
     )
 

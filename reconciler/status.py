@@ -1,23 +1,20 @@
 """The state of everything, told from the ledgers alone: no call to Azure or to a cluster.
 
-``version``, ``poison`` (messages that failed for good and name no cluster: ``count`` and ``last``), ``clusters``: each with ``name``, ``configured``, ``mode``, ``paused``, ``identity``,
-``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings``, ``frontends``,
-``privateLinkServices`` and ``poison``. A Private Link Service has ``id``, ``name``, ``alias``, ``state``, ``frontend``,
-``owner``, ``sharers``, ``refused``, ``natIps``, ``connections`` (number by state), ``lastError`` and
-``notBefore``; a frontend ``id``, ``name``, ``loadBalancer``, ``privateLinkService`` and ``services`` (each
-with ``service`` and ``role``).
+``version``, ``poison`` (messages that failed for good and name no cluster: ``count`` and ``last``), ``clusters``: each
+with ``name``, ``configured``, ``mode``, ``paused``, ``identity``, ``offeredIdentity``, ``lastRun``, ``held``,
+``heldDigest``, ``findings``, ``poison``, and ``frontends`` and ``privateLinkServices`` of :mod:`reconciler.picture`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any
 
-from reconciler import arm_ids, poison
-from reconciler.model import ClusterConfig, Ownership, Sharing
+from reconciler import poison
+from reconciler.model import ClusterConfig
+from reconciler.picture import picture
 from reconciler.ports import ClusterState, HistoryEntry, Ledger
 from reconciler.rendering import VERSION, instant
 
@@ -48,10 +45,8 @@ def status(
 
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
-    run, rows = state.last_run, ledger.ownership(name)
-    sharing: dict[str, list[Sharing]] = defaultdict(list)
-    for share in ledger.sharing(name):
-        sharing[arm_ids.key(share.pls_id)].append(share)
+    run = state.last_run
+    findings = objects(run, "findings")
     return {
         "name": name,
         "configured": config is not None,
@@ -60,64 +55,17 @@ def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledge
         "identity": state.identity,
         "offeredIdentity": state.offered,
         "lastRun": {k: v for k, v in run.items() if k not in APART} or None,
-        "held": _objects(run, "held"),
+        "held": objects(run, "held"),
         "heldDigest": run.get("heldDigest", ""),
-        "findings": _objects(run, "findings"),
-        "frontends": _frontends(rows, sharing, _objects(run, "findings")),
-        "privateLinkServices": [_private_link_service(row, sharing[arm_ids.key(row.pls_id)]) for row in rows],
+        "findings": findings,
+        **picture(ledger.ownership(name), ledger.sharing(name), findings),
     }
 
 
-def _objects(run: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def objects(run: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of a run's report; the row may have been edited by hand."""
     items = run.get(name)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _frontends(
-    rows: Iterable[Ownership], sharing: Mapping[str, list[Sharing]], findings: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The frontends that have, or are to have, a PLS, and those of Services that were refused one."""
-    links = {arm_ids.key(row.frontend_id): row for row in rows if row.frontend_id}
-    ids = {key: row.frontend_id for key, row in links.items()}
-    roles: dict[str, dict[str, str]] = defaultdict(dict)
-    for finding in findings:
-        frontend, service = str(finding.get("frontend", "")), str(finding.get("service", ""))
-        if frontend and service and finding.get("severity") == "error":
-            key = arm_ids.key(frontend)
-            ids.setdefault(key, frontend)
-            roles[key][service] = "refused"
-    for key, row in links.items():
-        roles[key] |= {s.service.key: s.role for s in sharing.get(arm_ids.key(row.pls_id), ())}
-    return [_frontend(ids[key], links.get(key), roles[key]) for key in sorted(ids)]
-
-
-def _frontend(frontend_id: str, row: Ownership | None, roles: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "id": frontend_id,
-        "name": arm_ids.last_name(frontend_id),
-        "loadBalancer": arm_ids.last_name(arm_ids.load_balancer_of(frontend_id)),
-        "privateLinkService": row.pls_id if row else "",
-        "services": [{"service": name, "role": role} for name, role in sorted(roles.items())],
-    }
-
-
-def _private_link_service(row: Ownership, tenants: Iterable[Sharing]) -> dict[str, Any]:
-    return {
-        "id": row.pls_id,
-        "name": arm_ids.last_name(row.pls_id),
-        "alias": row.alias,
-        # Written down before ARM was asked; ARM said no.
-        "state": "Refused" if row.last_error and not row.resource_guid else row.state,
-        "frontend": row.frontend_id,
-        "owner": row.owner.key,
-        "sharers": [s.service.key for s in tenants if s.role == "shares"],
-        "refused": [s.service.key for s in tenants if s.role == "refused"],
-        "natIps": list(row.nat_ips),
-        "connections": dict(row.connections),
-        "lastError": row.last_error,
-        "notBefore": instant(row.not_before),
-    }
 
 
 def entry_json(entry: HistoryEntry) -> dict[str, Any]:

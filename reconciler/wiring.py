@@ -14,6 +14,7 @@ from reconciler import context, telemetry
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
 from reconciler.adapters.credentials import credential
+from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.kubernetes import KubernetesCluster
 from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
@@ -167,6 +168,7 @@ def app(settings: Settings) -> App:
         new_id=new_id,
         lease_seconds=settings.lease_seconds,
         retention=Retention(ledger, timedelta(days=settings.history_days)),
+        documents=traced(BlobDocuments(account), "blobs", made.telemetry),
     )
     return App(worker, Api(worker))
 

@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from reconciler import context, poison, wakeups
 from reconciler.errors import OutsideError, Stale
 from reconciler.fencing import LeaseLost, fenced
+from reconciler.keeping import keep
 from reconciler.measures import age, wait_of, watched
 from reconciler.model import ClusterConfig
-from reconciler.ports import HistoryEntry, Lease, Ledger, Queue, WakeUp
+from reconciler.ports import Documents, HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.reconcile import Engine, Run, reconcile, record, update_state
 from reconciler.retention import Retention
 from reconciler.telemetry import LEASE_WAITS, POISON, QUEUE_AGE, trigger
-from reconciler.wakeups import PROBE, Arrival, Busy, Drop, Ended, Park, Take
+from reconciler.wakeups import PERSON, PROBE, Arrival, Busy, Drop, Ended, Park, Take
 
 # Gets the engine to use, the fence (whether another write may start) and what to call before the first write.
 Work = Callable[[Engine, Callable[[], bool], Callable[[], None]], Run]
+WriteDown = Callable[[Ledger, Documents | None, Run], None]
 TRIES = 10
 log = logging.getLogger("reconciler")
 
@@ -44,6 +46,7 @@ class Worker:
     new_id: Callable[[], str]
     lease_seconds: int = 120
     retention: Retention | None = None
+    documents: Documents | None = None
 
     def handle(self, wake_up: WakeUp, inserted: datetime) -> Done:
         """Serve one message. Raises OutsideError where the ledger or the queue fails: let it be retried."""
@@ -153,8 +156,9 @@ class Worker:
         """
         engine, run_id = self.engine, self.new_id()
 
-        def write_down(ledger: Ledger, run: Run) -> None:
-            record(ledger, run, run_id, reason, engine.clock.now(), wished)
+        def write_down(ledger: Ledger, documents: Documents | None, run: Run) -> None:
+            kept = keep(documents, run, always=reason == PERSON)
+            record(ledger, run, run_id, reason, engine.clock.now(), wished, kept)
 
         with watched(engine.telemetry, engine.clock, config.name, reason, run_id, wished) as ended:
             run = self._run(taken, work, write_down)
@@ -164,13 +168,14 @@ class Worker:
             return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
         return Done(_sentence(run), run, run_id)
 
-    def _run(self, taken: Lease, work: Work, write_down: Callable[[Ledger, Run], None]) -> Run | None:
+    def _run(self, taken: Lease, work: Work, write_down: WriteDown) -> Run | None:
         """None where another has taken over."""
         hold = Hold(self, taken)
         ledger = fenced(self.ledger, hold.is_ours)
+        documents = fenced(self.documents, hold.is_ours) if self.documents else None
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
-            write_down(ledger, run)
+            write_down(ledger, documents, run)
         except LeaseLost:
             return None
         except BaseException:

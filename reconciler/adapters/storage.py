@@ -43,7 +43,7 @@ from reconciler.errors import (
 from reconciler.settings import StorageSettings
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobServiceClient
+    from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 _TIMES: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
 _TABLE_RETRIES: dict[str, Any] = {
@@ -95,12 +95,15 @@ class StorageAccount:
             return QueueServiceClient.from_connection_string(self._settings.connection_string, **options)
         return QueueServiceClient(self._settings.queue_uri, credential=self._credential, **options)
 
+    def container(self, name: str) -> ContainerClient:
+        """A container of this account; it need not be there yet."""
+        return self._blobs(_blob_options()).get_container_client(name)
+
     def blob(self, location: str) -> BlobClient:
         """A blob of this account by ``container/path``, or any blob by URL (with its own SAS, or ours to read)."""
-        # Imported here and below: few deployments use blobs, and a cold start would pay for the library.
-        from azure.storage.blob import BlobClient, LinearRetry
+        from azure.storage.blob import BlobClient
 
-        options = {"retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
+        options = _blob_options()
         if "://" not in location:
             container, _, path = location.strip("/").partition("/")
             return self._blobs(options).get_blob_client(container, path)
@@ -121,6 +124,13 @@ class StorageAccount:
         if self._given is not None:
             return self._given
         return credential(client_id=self._settings.client_id)
+
+
+def _blob_options() -> dict[str, Any]:
+    # Imported here and above: few functions use blobs, and a cold start would pay for the library.
+    from azure.storage.blob import LinearRetry
+
+    return {"retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
 
 
 # What the SDKs let through where half an answer comes, or none of theirs: the transport's own errors are

@@ -39,6 +39,7 @@ def from_state(state: ClusterState) -> dict[str, Any]:
         releasedUntil=state.released_until,
         poisoned=state.poisoned,
         poisonedAt=state.poisoned_at,
+        document=state.document,
     )
     return {
         **entity,
@@ -61,6 +62,7 @@ def to_state(cluster: str, entity: Entity, version: str) -> ClusterState:
         released_until=moment(entity, "releasedUntil"),
         poisoned=whole(entity, "poisoned"),
         poisoned_at=moment(entity, "poisonedAt"),
+        document=words(entity, "document"),
         sightings={key: at for key, at in times.items() if at is not None},
         last_run=_unpacked("lastRun", entity),
         version=version,

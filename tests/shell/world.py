@@ -22,6 +22,7 @@ from reconciler.worker import Done, Worker
 from tests import builders
 from tests.fakes.azure import FakeAzure
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.documents import MemoryDocuments
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue, Sent
 
@@ -115,6 +116,7 @@ class World:
     worker: Worker
     api: Api
     configs: dict[str, ClusterConfig]
+    documents: MemoryDocuments
 
     @property
     def config(self) -> ClusterConfig:
@@ -254,8 +256,11 @@ def make(
         clock=clock,
     )
     numbers = count(1)
-    worker = Worker(engine, ledger, queue, lambda: configs, lambda: f"id{next(numbers)}")
-    world = World(clock, opened, azure, ledger, queue, engine, worker, Api(worker), configs)
+    documents = MemoryDocuments()
+    worker = Worker(
+        engine, ledger, queue, lambda: configs, lambda: f"id{next(numbers)}", documents=documents
+    )
+    world = World(clock, opened, azure, ledger, queue, engine, worker, Api(worker), configs, documents)
     world.add(*services)
     world.forget_calls()
     return world

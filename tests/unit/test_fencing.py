@@ -7,15 +7,31 @@ import inspect
 import pytest
 
 from reconciler.fencing import READS, LeaseLost, fenced
-from reconciler.ports import Ledger
+from reconciler.ports import Documents, Ledger
+from tests.fakes.documents import MemoryDocuments
 from tests.fakes.ledger import MemoryLedger
 
-CALLS = {name for name, _ in inspect.getmembers(Ledger, inspect.isfunction) if not name.startswith("_")}
+
+
+def calls(port: type) -> set[str]:
+    """The names of a port's methods."""
+    return {name for name, _ in inspect.getmembers(port, inspect.isfunction) if not name.startswith("_")}
+
+
+CALLS = calls(Ledger)
 
 
 def test_the_reads_are_calls_of_the_port() -> None:
     """A renamed read would be guarded, which costs a read of the row, and nobody would notice."""
-    assert READS <= CALLS
+    assert CALLS | calls(Documents) >= READS
+
+
+def test_a_document_is_written_while_the_lease_is_ours() -> None:
+    """And may be read afterwards."""
+    documents = fenced(MemoryDocuments(), lambda: False)
+    assert documents.read("prod") is None
+    with pytest.raises(LeaseLost):
+        documents.write("prod", {})
 
 
 @pytest.mark.parametrize("name", sorted(CALLS - READS))

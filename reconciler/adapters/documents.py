@@ -1,0 +1,71 @@
+"""Status documents as blobs: ``status/CLUSTER.json.gz``, compressed JSON, one per cluster."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reconciler.adapters import table_keys as keys
+from reconciler.adapters.storage import StorageAccount, translated
+from reconciler.errors import Conflict, NotFound, Rejected
+from reconciler.model import Json
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+CONTAINER = "status"
+LONGEST = 64_000_000  # bytes, unpacked: many times what a cluster with 2,000 Private Link Services needs
+
+
+class BlobDocuments:
+    """The port ``Documents``. The container is made at the first write; threads may share it."""
+
+    def __init__(self, account: StorageAccount, container: str = CONTAINER) -> None:
+        self._account, self._container = account, container
+
+    @cached_property
+    def _blobs(self) -> ContainerClient:
+        return self._account.container(self._container)
+
+    def read(self, cluster: str) -> Json | None:
+        """The document, None where there is none. Raises Rejected for what is no document."""
+        try:
+            with translated(f"reading the status document of cluster {cluster}"):
+                content: bytes = self._blobs.download_blob(_name(cluster)).readall()
+        except NotFound:
+            return None
+        return _unpacked(cluster, content)
+
+    def write(self, cluster: str, document: Json) -> None:
+        """Insert or replace the document."""
+        content = gzip.compress(json.dumps(document, default=str).encode("ascii"), 6, mtime=0)
+        try:
+            self._upload(cluster, content)
+        except NotFound:
+            with suppress(Conflict), translated(f"creating the container {self._container}"):
+                self._blobs.create_container()
+            self._upload(cluster, content)
+
+    def _upload(self, cluster: str, content: bytes) -> None:
+        with translated(f"writing the status document of cluster {cluster}"):
+            self._blobs.upload_blob(_name(cluster), content, overwrite=True)
+
+
+def _name(cluster: str) -> str:
+    return f"{keys.cluster_key(cluster)}.json.gz"
+
+
+def _unpacked(cluster: str, content: bytes) -> Json:
+    try:
+        document = json.loads(zlib.decompressobj(wbits=31).decompress(content, LONGEST))
+    except (ValueError, zlib.error, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise Rejected(
+            f"the status document of cluster {cluster} is not one; a run on request writes it anew"
+        )
+    return document

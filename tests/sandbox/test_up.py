@@ -71,6 +71,10 @@ def messages(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 def test_a_service_ends_as_an_event_in_the_storage_queue(sandbox: Sandbox) -> None:
     """From the cluster over the cloud provider and ARM to Event Grid's subscription: base64 JSON."""
+    aks = sandbox.endpoints["clusters"]["prod"]["resourceId"]
+    assert (
+        sandbox.arm("POST", f"{aks}/listClusterUserCredential").status == 200
+    )  # an action: not subscribed to
     World(sandbox).apply("app")
     World(sandbox).ready("app")
     event = until(lambda: next(iter(messages(sandbox)), None))

@@ -6,7 +6,7 @@ Errors are ``{"error": {"code", "message"}}``. Everything here is untrusted inpu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -83,9 +83,10 @@ def answer(call: Callable[[], Reply]) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The HTTP functions, without HTTP."""
+    """The HTTP functions, without HTTP. ``problems`` tells what is amiss with the configuration as a whole."""
 
     worker: Worker
+    problems: Callable[[], Sequence[str]] = tuple
 
     def resync(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``dryRun``, ``wait``: queue it, plan it, or do it now."""
@@ -200,7 +201,7 @@ class Api:
         )
         if name and name not in configs and not report["clusters"][0]["lastRun"]:
             raise _unknown(name, configs)
-        return Reply(200, report)
+        return Reply(200, report | {"problems": list(self.problems())})
 
     def history(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``limit`` (1 to 500, default 50): the newest entries first."""
@@ -212,8 +213,10 @@ class Api:
         return Reply(200, {"version": VERSION, "entries": [entry_json(e) for e in entries]})
 
     def health(self) -> Reply:
-        """Reads the configuration and one row of the ledger."""
+        """Reads the configuration and one row of the ledger. Raises RetryLater where clusters cannot be found."""
         self.worker.configs()
+        if problems := self.problems():
+            raise RetryLater("; ".join(problems))
         self.worker.ledger.lease("health")
         return Reply(200, {})
 

@@ -6,16 +6,19 @@ import gc
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler import context, telemetry
+from reconciler.adapters.aks import ArmAks
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
+from reconciler.adapters.cluster_tokens import Tokens
 from reconciler.adapters.credentials import credential
 from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.kubernetes import KubernetesCluster
+from reconciler.adapters.kubernetes_access import Means
 from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
@@ -23,9 +26,10 @@ from reconciler.api import Api
 from reconciler.cluster_settings import parse_clusters
 from reconciler.errors import SettingsError
 from reconciler.gate import Gate
-from reconciler.model import ApiAccess, ClusterConfig
-from reconciler.ports import Ledger
+from reconciler.model import ApiAccess, ClusterConfig, ClusterList
+from reconciler.ports import Aks, Azure, Cluster, Ledger
 from reconciler.reconcile import Engine
+from reconciler.resolution import Resolution, UnresolvedCluster
 from reconciler.retention import Retention
 from reconciler.settings import Settings, StorageSettings, load
 from reconciler.tracing import traced, watch
@@ -50,19 +54,24 @@ class SystemClock:
 class Clusters:
     """Opens clusters; keeps their connections for a while."""
 
-    def __init__(self, timeout_seconds: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, timeout_seconds: float, clock: Callable[[], datetime], means: Means | None = None
+    ) -> None:
         self._timeout = timeout_seconds
         self._clock = clock
+        self._means = means
         self._open: dict[ApiAccess, tuple[datetime, KubernetesCluster]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, config: ClusterConfig) -> KubernetesCluster:
-        """The cluster's API."""
+    def __call__(self, config: ClusterConfig) -> Cluster:
+        """The cluster's API; one that tells why, where the cluster is not resolved."""
+        if config.unresolved:
+            return UnresolvedCluster(config.unresolved)
         with self._lock:
             now = self._clock()
             opened = self._open.get(config.access)
             if opened is None or (now - opened[0]).total_seconds() > REOPEN_SECONDS:
-                opened = (now, KubernetesCluster(config.access, self._timeout))
+                opened = (now, KubernetesCluster(config.access, self._timeout, means=self._means))
                 self._open[config.access] = opened
             return opened[1]
 
@@ -72,20 +81,36 @@ def new_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def engine(settings: Settings, ledger: Ledger | None) -> Engine:
-    """The engine; without a ledger it can only plan."""
-    gc.set_threshold(COLLECT_AFTER)
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """Azure as this process's identity sees it, and its tokens for clusters. Nothing is opened before it is used."""
+
+    azure: Azure
+    aks: Aks
+    tokens: Tokens
+
+
+def outward(settings: Settings) -> Outward:
+    """What the settings point to, through one pool of connections."""
     access = ArmAccess(
         endpoint=settings.arm_endpoint,
         audience=settings.arm_audience,
         ca_file=settings.arm_ca_file,
         connections=settings.max_writes + 16,
     )
-    azure = ArmAzure(access, credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file))
+    identity = credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file)
+    azure = ArmAzure(access, identity)
+    aks = traced(ArmAks(azure.client), "arm", telemetry.configured())
+    return Outward(azure, aks, Tokens(lambda scope: identity.get_token(scope)))
+
+
+def engine(settings: Settings, ledger: Ledger | None, out: Outward) -> Engine:
+    """The engine; without a ledger it can only plan."""
+    gc.set_threshold(COLLECT_AFTER)
     clock = SystemClock()
     made = Engine(
-        cluster_of=Clusters(settings.kubernetes_timeout, clock.now),
-        azure_of=lambda config: azure,
+        cluster_of=Clusters(settings.kubernetes_timeout, clock.now, Means(out.tokens, out.aks.endpoint)),
+        azure_of=lambda config: out.azure,
         ledger=ledger,
         pool=context.Threads(settings.max_writes + 16, thread_name_prefix="reconciler"),
         gate=Gate(settings.max_writes, settings.max_writes_per_network),
@@ -111,30 +136,31 @@ def ledger(settings: Settings) -> Ledger:
 
 def planning_engine(settings: Settings) -> Engine:
     """An engine that plans. It reads the ledger where storage is configured, and does without elsewhere."""
-    return engine(settings, ledger(settings) if settings.storage else None)
+    return engine(settings, ledger(settings) if settings.storage else None, outward(settings))
 
 
-def configs_of(settings: Settings) -> Callable[[], Mapping[str, ClusterConfig]]:
-    """The clusters as configured now: the setting's, or the blob's, read at each call."""
+def configs_of(settings: Settings, aks: Aks | None = None) -> Resolution:
+    """The clusters as configured now, those of AKS resolved and found."""
+    azure = aks or outward(settings).aks
+    return Resolution(_listed(settings), azure, SystemClock().now, settings.aks_refresh_seconds)
+
+
+def _listed(settings: Settings) -> Callable[[], ClusterList]:
+    """The clusters as written: the setting's, or the blob's, read at each call."""
     if not settings.clusters_blob:
-        fixed = _by_name(settings.clusters.clusters)
-        return lambda: fixed
+        return lambda: settings.clusters
     account = StorageAccount(settings.storage or StorageSettings())
     blob = traced(
         BlobSetting(account, settings.clusters_blob, parse_clusters), "blobs", telemetry.configured()
     )
 
-    def read() -> Mapping[str, ClusterConfig]:
+    def read() -> ClusterList:
         reading = blob.read()
         if reading.warning:
             log.warning("%s", reading.warning)
-        return _by_name(reading.value.clusters)
+        return reading.value
 
     return read
-
-
-def _by_name(configs: Iterable[ClusterConfig]) -> Mapping[str, ClusterConfig]:
-    return {config.name: config for config in configs}
 
 
 def report_mistakes(environ: Mapping[str, str]) -> None:
@@ -159,18 +185,19 @@ def app(settings: Settings) -> App:
     ledger, queue = TableLedger(account), StorageQueue(account, settings.reconcile_queue)
     ledger.create_tables()
     queue.create()
-    made = engine(settings, ledger)
+    out = outward(settings)
+    made, configs = engine(settings, ledger, out), configs_of(settings, out.aks)
     worker = Worker(
         engine=made,
         ledger=made.ledger or ledger,  # the same, its calls told
         queue=traced(queue, "queues", made.telemetry),
-        configs=configs_of(settings),
+        configs=configs,
         new_id=new_id,
         lease_seconds=settings.lease_seconds,
         retention=Retention(ledger, timedelta(days=settings.history_days)),
         documents=traced(BlobDocuments(account), "blobs", made.telemetry),
     )
-    return App(worker, Api(worker))
+    return App(worker, Api(worker, configs.problems))
 
 
 class Lazy:

@@ -104,7 +104,7 @@ def look(servers: Servers) -> Callable[[], int]:
 def _engine(servers: Servers) -> tuple[Engine, ClusterConfig]:
     os.environ |= servers.identity
     read = settings.load(servers.settings)
-    return wiring.engine(read, MemoryLedger()), read.clusters.clusters[0]
+    return wiring.engine(read, MemoryLedger(), wiring.outward(read)), read.clusters.clusters[0]
 
 
 def _timed(call: Callable[[], int]) -> Round:

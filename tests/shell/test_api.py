@@ -307,6 +307,14 @@ def test_health_reads_configuration_and_ledger(world: World) -> None:
     assert api.answer(world.api.health).status == 503
 
 
+def test_a_problem_of_the_whole_configuration_shows_in_status_and_health(world: World) -> None:
+    """Clusters that cannot be found are in nobody's status; an alert looks at health."""
+    asked = replace(world.api, problems=lambda: ("which AKS clusters bear the tag is unknown",))
+    assert asked.status({}).body["problems"] == ["which AKS clusters bear the tag is unknown"]
+    assert api.answer(asked.health).status == 503
+    assert world.api.status({}).body["problems"] == []
+
+
 # -- parameters and errors
 
 

@@ -1,5 +1,6 @@
 """The composition root: what is made once, what is tried again, and what is said where it cannot be."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +11,11 @@ from reconciler import settings, wiring
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import RetryLater, SettingsError
 from reconciler.model import ApiAccess
+from reconciler.resolution import UnresolvedCluster
 from reconciler.wiring import App, Clusters, Lazy
 from sandbox.storage import Storage
 from tests import builders
+from tests.fakes.aks import FakeAks, resource_id
 from tests.shell import world as worlds
 from tests.shell.world import Clock
 
@@ -72,6 +75,29 @@ def test_connections_to_a_cluster_are_kept_for_a_while() -> None:
     assert clusters(prod) is first
     clock.forward(1)
     assert clusters(prod) is not first
+
+
+def test_a_cluster_that_is_not_resolved_is_not_opened() -> None:
+    """Nor is the one opened before it stopped asked any more: the probe comes every 30 seconds."""
+    clusters = Clusters(5, Clock().now)
+    prod = builders.configured(access=ApiAccess(server="https://127.0.0.1:1"))
+    assert not isinstance(clusters(prod), UnresolvedCluster)
+    with pytest.raises(RetryLater, match="it is stopped"):
+        clusters(replace(prod, unresolved="it is stopped")).digest()
+
+
+def test_an_aks_cluster_that_azure_does_not_tell_of_is_configured_all_the_same() -> None:
+    """Timer, status and plan have to know of it; and a deployment without one asks Azure for nothing."""
+    document = json.dumps(
+        [{"name": "shop", "mode": "sync", "api": {"type": "aks", "resourceId": resource_id("shop")}}]
+    )
+    down = FakeAks()
+    down.fail("managed_cluster", RetryLater("Azure is down"))
+    (found,) = wiring.configs_of(settings.load({"CLUSTERS": document}), down)().values()
+    assert (found.name, found.unresolved) == ("shop", "Azure is down")
+    unasked = FakeAks()
+    wiring.configs_of(settings.load({"CLUSTERS": CLUSTERS}), unasked)()
+    assert unasked.calls == []
 
 
 def test_ids_differ() -> None:

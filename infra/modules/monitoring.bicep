@@ -85,11 +85,11 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for alert 
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0
-          dimensions: [for dimension in alert.dimensions: {
+          dimensions: map(alert.dimensions, dimension => {
             name: dimension
             operator: 'Include'
             values: ['*']
-          }]
+          })
           failingPeriods: {
             numberOfEvaluationPeriods: 1
             minFailingPeriodsToAlert: 1

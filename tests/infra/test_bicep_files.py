@@ -47,7 +47,9 @@ def test_every_declaration_is_used(path: Path) -> None:
     file = bicep(path)
     looked_up = {name for name, found in file.all("resource").items() if found.existing}
     wanted = {*file.all("parameter"), *file.all("variable"), *file.all("type"), *looked_up}
-    nested = set(re.findall(r"::(\w+)", path.read_text()))  # the grammar sees a member where Bicep has a child
+    nested = set(
+        re.findall(r"::(\w+)", path.read_text())
+    )  # the grammar sees a member where Bicep has a child
     assert wanted - set(file.used) - nested == set()
 
 

@@ -257,9 +257,7 @@ def make(
     )
     numbers = count(1)
     documents = MemoryDocuments()
-    worker = Worker(
-        engine, ledger, queue, lambda: configs, lambda: f"id{next(numbers)}", documents=documents
-    )
+    worker = Worker(engine, ledger, queue, lambda: configs, lambda: f"id{next(numbers)}", documents=documents)
     world = World(clock, opened, azure, ledger, queue, engine, worker, Api(worker), configs, documents)
     world.add(*services)
     world.forget_calls()

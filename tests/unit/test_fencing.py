@@ -12,7 +12,6 @@ from tests.fakes.documents import MemoryDocuments
 from tests.fakes.ledger import MemoryLedger
 
 
-
 def calls(port: type) -> set[str]:
     """The names of a port's methods."""
     return {name for name, _ in inspect.getmembers(port, inspect.isfunction) if not name.startswith("_")}

@@ -106,6 +106,10 @@ def refusal(sandbox: Sandbox, token: str) -> tuple[int, str]:
     return refused.value.status, json.loads(refused.value.body or "")["message"]
 
 
+def settled(resource: Any) -> bool:
+    return bool(resource["properties"]["provisioningState"] == "Succeeded")
+
+
 def identity(token: str) -> str:
     middle = token.split(".")[1]
     return str(json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))["oid"])
@@ -235,7 +239,13 @@ def test_without_entra_a_user_is_an_administrator(
     change(sandbox, prod, aadProfile=None)
     api = new_client_from_config_dict(kubeconfig(sandbox, prod))  # type: ignore[no-untyped-call]
     assert kubernetes_client.CoreV1Api(api).list_node().items == []
-    assert refusal(sandbox, credential.get_token(SCOPE).token) == (401, "Unauthorized")
+    token = credential.get_token(SCOPE).token
+    assert refusal(sandbox, token) == (401, "Unauthorized")
+    resource = sandbox.arm("GET", prod).body
+    resource["properties"]["aadProfile"] = {"managed": True}  # `az aks update --enable-aad`
+    assert sandbox.arm("PUT", prod, resource).status == 200
+    until(lambda: sandbox.arm("GET", prod).body, settled)
+    assert services(sandbox, token).list_service_for_all_namespaces().items
 
 
 def test_admin_credentials_go_with_the_local_accounts(aks: Any, sandbox: Sandbox, prod: str) -> None:

@@ -10,6 +10,7 @@ from sandbox.arm.state import Json
 from sandbox.arm.world import World
 
 _READ_ONLY = ("powerState", "fqdn", "azurePortalFQDN", "currentKubernetesVersion", "resourceUID")
+_KEPT = ("nodeResourceGroup", "agentPoolProfiles", "identityProfile")  # by a PUT that leaves them out
 _IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VERSION = "1.36"
 
@@ -21,9 +22,12 @@ def _desired(world: World, write: Write) -> Json:
         "provisioningState": generated(world, write)["provisioningState"],
         "powerState": {"code": "Running"},
         **_defaults(write.target, world.options.location),
-        **{key: kept[key] for key in _READ_ONLY if key in kept},
+        **{key: kept[key] for key in (*_READ_ONLY, *_KEPT) if key in kept},
         **sent(write, *_READ_ONLY),
     }
+    entra = properties.get("aadProfile")
+    if isinstance(entra, dict) and entra.get("managed"):
+        properties["aadProfile"] = {**entra, "tenantID": entra.get("tenantID") or world.options.tenant}
     properties.setdefault("identityProfile", _kubelet(write.target, properties["nodeResourceGroup"]))
     identity = write.body.get("identity") or {"type": "SystemAssigned"}
     more: Json = {

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,47 +12,59 @@ from reconciler import arm_ids, wakeups, wiring
 from reconciler.api import RELEASE_FOR
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.cli import codes
-from reconciler.errors import OutsideError, Rejected, RetryLater, SettingsError
+from reconciler.cli.screen import Screen, Steps
+from reconciler.cli.session import Session, mistake
+from reconciler.errors import OutsideError, Rejected, RetryLater
+from reconciler.lines import line
 from reconciler.model import ClusterConfig
 from reconciler.plan import DeletePls, PutPls
 from reconciler.ports import ClusterState, Lease, WakeUp
 from reconciler.reconcile import Engine, Run, carry_out, decide, dry_run, released, report_of
-from reconciler.rendering import VERSION, outcome_text, plan_json, plan_text
-from reconciler.settings import Settings
+from reconciler.rendering import VERSION, outcome_text, plan_json, plan_lines
 from reconciler.settling import settled
 from reconciler.wakeups import Arrival
 from reconciler.worker import Done, Worker
 
 POLL_SECONDS = 1.0
+RESULTS = {Result.ACCEPTED: "ok", Result.FAILED: "error"}
 
 
-def apply(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a person wants it applied. ``timeout`` in seconds; the texts are "" where not given."""
+
+    expect: str = ""
+    force: str = ""
+    accept_identity: str = ""
+    no_wait: bool = False
+    timeout: int = 900
+
+
+def apply_plans(session: Session, wanted: Wanted) -> int:
     """Apply cluster by cluster; returns the worst code."""
-    if len(configs) > 1 and (options.expect or options.force or options.accept_identity):
-        raise SettingsError(
-            "--expect, --force and --accept-identity are about one cluster: add --cluster NAME"
-        )
-    worker = wiring.app(settings).worker
-    talk: Callable[[str], None] = _to_stderr if options.output == "json" else print
-    rounds = [Rounds(worker, config, options, talk) for config in configs]
-    results = [_guarded(r) for r in rounds]
-    if options.output == "json":
-        runs = [r.report for r in rounds]
-        print(json.dumps({"version": VERSION, "runs": runs}, indent=2))
+    screen, configs = session.screen, session.configs
+    if len(configs) > 1 and (wanted.expect or wanted.force or wanted.accept_identity):
+        raise mistake("--expect, --force and --accept-identity are about one cluster: add --cluster NAME")
+    worker = wiring.app(session.settings).worker
+    with screen.progress("applying", len(configs)) as steps:
+        rounds = [Rounds(worker, config, wanted, screen) for config in configs]
+        results = [_guarded(each, steps) for each in rounds]
+    if screen.json:
+        screen.document({"version": VERSION, "runs": [each.report for each in rounds]})
     return codes.worst(results)
 
 
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-def _guarded(rounds: Rounds) -> int:
+def _guarded(rounds: Rounds, steps: Steps) -> int:
     """One cluster's failure must not keep the others waiting."""
+    name = rounds.config.name
+    steps.say(f"applying {name}")
     try:
         return rounds.apply()
     except OutsideError as error:
-        _to_stderr(f"Error: cluster {rounds.config.name}: {error}")
+        rounds.screen.complain(f"Error: cluster {name}: {error}")
         return codes.ERROR
+    finally:
+        steps.done()
 
 
 @dataclass(slots=True)
@@ -64,8 +73,8 @@ class Rounds:
 
     worker: Worker
     config: ClusterConfig
-    options: Namespace
-    talk: Callable[[str], None]
+    wanted: Wanted
+    screen: Screen
     report: dict[str, Any] | None = None
     written: set[str] = field(default_factory=set)
     failed: bool = False
@@ -74,14 +83,14 @@ class Rounds:
     def apply(self) -> int:
         """Run until everything has settled. Raises OutsideError where the ledger fails."""
         self._permit()
-        deadline = self._now() + timedelta(seconds=self.options.timeout)
+        deadline = self._now() + timedelta(seconds=self.wanted.timeout)
         first = True
         while True:
             run = self._round(first, deadline)
             if self.unexpected:
                 return codes.UNEXPECTED
             if (
-                self.options.no_wait
+                self.wanted.no_wait
                 or not run.look.complete
                 or self.config.mode == "plan"
                 or settled(run.plan)
@@ -91,11 +100,19 @@ class Rounds:
             due = self._next_look(run)
             if due > deadline:
                 self.talk(
-                    f"{self.config.name}: not settled after {self.options.timeout} s; it goes on without you"
+                    f"{self.config.name}: not settled after {self.wanted.timeout} s; it goes on without you"
                 )
                 return codes.WRITES
-            time.sleep(max(0.1, (due - self._now()).total_seconds()))
+            self._wait(due)
             first = False
+
+    def talk(self, text: str, kind: str = "") -> None:
+        """A sentence on the way."""
+        self.screen.tell([line(kind, text)])
+
+    def _wait(self, due: datetime) -> None:
+        with self.screen.progress(f"{self.config.name}: waiting for Azure, next look at {due:%H:%M:%S} UTC"):
+            time.sleep(max(0.1, (due - self._now()).total_seconds()))
 
     def _now(self) -> datetime:
         return self.worker.engine.clock.now()
@@ -118,8 +135,8 @@ class Rounds:
         """What the person allows: another identity. Raises Rejected for one not offered, or where paused."""
         state = self.worker.ledger.state(self.config.name)
         if state.paused:
-            raise Rejected("it is paused; resume it first (POST /api/resume)", code="Paused")
-        if uid := self.options.accept_identity:
+            raise Rejected("it is paused; resume it first (plsctl resume)", code="Paused")
+        if uid := self.wanted.accept_identity:
             if uid != state.offered:
                 offered = state.offered or "no other identity"
                 raise Rejected(f"it offers {offered}, not {uid[:80]}", code="OtherIdentity")
@@ -134,7 +151,7 @@ class Rounds:
         )
         run = released(self.worker.engine, run, digest)
         self.talk(f"{self.config.name}: {digest} is released; this is carried out:")
-        self.talk(plan_text(run.plan, self.config.mode))
+        self.screen.tell(plan_lines(run.plan, self.config.mode))
         return run
 
     def _decide(self, change: Callable[[ClusterState], ClusterState], sentence: str) -> None:
@@ -168,26 +185,24 @@ class Rounds:
     ) -> Run:
         run = dry_run(engine, self.config)
         if first or not run.plan.empty:
-            self.talk(plan_text(run.plan, self.config.mode))
+            self.screen.tell(plan_lines(run.plan, self.config.mode))
         if first and self._differs(run):
             self.unexpected = True
             return run
-        if first and self.options.force:
-            run = self._release(run, self.options.force)
+        if first and self.wanted.force:
+            run = self._release(run, self.wanted.force)
         return carry_out(engine, run, may_start, before, self._progress)
 
     def _differs(self, run: Run) -> bool:
-        expected = self.options.expect
+        expected = self.wanted.expect
         if expected and run.plan.digest != expected:
             self.talk(
                 f"{self.config.name}: expected {expected}, the plan is {run.plan.digest}; nothing is written"
             )
             return True
-        if self.options.force and self.options.force != run.plan.held_digest:
+        if self.wanted.force and self.wanted.force != run.plan.held_digest:
             held = run.plan.held_digest or "nothing"
-            self.talk(
-                f"{self.config.name}: held back is {held}, not {self.options.force}; nothing is written"
-            )
+            self.talk(f"{self.config.name}: held back is {held}, not {self.wanted.force}; nothing is written")
             return True
         return False
 
@@ -195,7 +210,7 @@ class Rounds:
         if isinstance(outcome.write, PutPls | DeletePls) and outcome.result is Result.ACCEPTED:
             self.written.add(arm_ids.key(outcome.write.pls_id))
         self.failed = self.failed or outcome.result is Result.FAILED
-        self.talk(outcome_text(outcome))
+        self.talk(outcome_text(outcome), RESULTS.get(outcome.result, "warning"))
 
     def _remember(self, done: Done, run: Run, first: bool) -> None:
         report = report_of(run, done.run_id, wakeups.PERSON, self._now())

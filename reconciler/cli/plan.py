@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from reconciler import wiring
 from reconciler.cli import codes
+from reconciler.cli.screen import Steps
+from reconciler.cli.session import Session
 from reconciler.model import ClusterConfig
-from reconciler.reconcile import Run, dry_runs
-from reconciler.rendering import VERSION, plan_json, plan_text
-from reconciler.settings import Settings
+from reconciler.reconcile import MAX_PLANS, Engine, Run, dry_run
+from reconciler.rendering import VERSION, plan_json, plan_lines
 
 
-def plan(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
+def show_plan(session: Session) -> int:
     """Print the plans. The ledgers are read where storage is configured, and not needed."""
-    engine = wiring.planning_engine(settings)
-    runs = dry_runs(engine, configs)
-    show(runs, options.output)
+    runs, screen = looks(session), session.screen
+    if screen.json:
+        plans = [plan_json(run.plan, run.config.mode) for run in runs]
+        screen.document({"version": VERSION, "plans": plans})
+    else:
+        for run in runs:
+            screen.show(plan_lines(run.plan, run.config.mode))
     return codes.worst(codes.of_plan(run) for run in runs)
 
 
-def show(runs: Sequence[Run], output: str) -> None:
-    """Print plans as text or as one JSON document."""
-    if output == "json":
-        plans = [plan_json(run.plan, run.config.mode) for run in runs]
-        print(json.dumps({"version": VERSION, "plans": plans}, indent=2))
-        return
-    for run in runs:
-        print(plan_text(run.plan, run.config.mode))
+def looks(session: Session) -> list[Run]:
+    """One look at each cluster that is meant, at the same time."""
+    engine = wiring.planning_engine(session.settings)
+    configs = session.configs
+    with (
+        session.screen.progress("looking at clusters", len(configs)) as steps,
+        # Threads of their own: each waits for the engine's.
+        ThreadPoolExecutor(min(MAX_PLANS, len(configs)) or 1) as waiting,
+    ):
+        return list(waiting.map(lambda config: _look(engine, config, steps), configs))
+
+
+def _look(engine: Engine, config: ClusterConfig, steps: Steps) -> Run:
+    run = dry_run(engine, config)
+    steps.done()
+    return run

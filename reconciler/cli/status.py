@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from reconciler import wiring
 from reconciler.cli import codes
-from reconciler.model import ClusterConfig
-from reconciler.settings import Settings
+from reconciler.cli.session import Session
+from reconciler.lines import Line, line
 from reconciler.status import status, status_text
 
+_BEGINNINGS = {
+    "  ! error": "error",
+    "  ! warning": "warning",
+    "  ! info": "info",
+    "  held": "delete",
+    "  ! ": "error",
+}
 
-def show_status(options: Namespace, settings: Settings, configs: Sequence[ClusterConfig]) -> int:
-    """Print the status of the chosen clusters, and of those no longer configured where none is chosen."""
-    by_name = {config.name: config for config in configs}
-    report = status(wiring.ledger(settings), by_name, now=wiring.SystemClock().now())
-    if options.cluster:
+
+def show_status(session: Session) -> int:
+    """Print the status of the clusters that are meant, and of those no longer configured where none is named."""
+    by_name = {config.name: config for config in session.configs}
+    report = status(wiring.ledger(session.settings), by_name, now=wiring.SystemClock().now())
+    if session.named:
         report["clusters"] = [c for c in report["clusters"] if c["name"] in by_name]
-    print(json.dumps(report, indent=2) if options.output == "json" else status_text(report))
+    if session.screen.json:
+        session.screen.document(report)
+    else:
+        session.screen.show(_lines(status_text(report)))
     return codes.DONE
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """The lines of the table, coloured by how they begin."""
+    for each in text.splitlines():
+        kind = next((kind for beginning, kind in _BEGINNINGS.items() if each.startswith(beginning)), "")
+        yield line(kind if each.startswith(" ") else "title", each)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.cli.arguments import parser
+from tests.docs.command_line import accepted
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, links
 
-README_OPTIONS = set(re.findall(r"--[a-z-]+", (ROOT / "README.md").read_text()))
 pytestmark = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -45,14 +44,14 @@ def test_make_targets_exist(page: Path) -> None:
 
 
 def test_command_lines_are_accepted(page: Path) -> None:
-    """Each line of `python -m reconciler` is one that its parser takes."""
+    """Each line of `python -m reconciler` or `plsctl` is one that the command line takes."""
     for line in commands(page.read_text()):
         words = shlex.split(line)
         if words[:2] == ["python", "-m"]:
             assert words[2] == "reconciler", f"another program's line is not checked here: {line}"
-            parser().parse_args(words[3:])
-            # The parser takes beginnings of options, too; a page does not.
-            assert [w for w in words if w.startswith("--") and w not in README_OPTIONS] == [], line
+            assert accepted(words[3:]) == "", line
+        elif words[0] == "plsctl":
+            assert accepted(words[1:]) == "", line
 
 
 def test_no_other_programs_words_are_left_in_a_page(page: Path) -> None:

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from reconciler import api, arm_ids, claims, reading
 from reconciler.claims import PLS_ANNOTATIONS, read_claim
-from reconciler.cli import arguments, codes
+from reconciler.cli import codes, main
+from reconciler.cli.words import EXIT_CODES
 from reconciler.cluster_schema import (
     AksClusterText,
     AksText,
@@ -32,6 +33,7 @@ from reconciler.plan import PutPls
 from reconciler.settings import SETTINGS
 from tests import builders
 from tests.conformance.test_peer_vectors import DEVIATIONS, VECTORS
+from tests.docs.command_line import GROUP
 from tests.docs.pages import ROOT, blocks, first_column, tables, text_of
 from tests.docs.pages import codes as in_backticks
 
@@ -263,35 +265,26 @@ def test_error_codes_are_the_codes_own() -> None:
     assert {(row[0], int(row[1])) for row in TABLES["Code | Status | When"]} == raised
 
 
-def test_command_line_options_are_the_parsers_own() -> None:
-    """Every option, with its word for the value, and the commands that take it."""
-    commands = arguments.parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    options: dict[str, list[str]] = {}
-    for command, parser in dict(commands or {}).items():
-        for action in parser._actions:
-            if "--help" not in action.option_strings:
-                value = action.metavar or "|".join(action.choices or ())
-                options.setdefault(f"{action.option_strings[0]} {value}".strip(), []).append(command)
-    rows = {row[0]: row[1] for row in TABLES["Option | Of | Meaning"]}
-    assert rows == {name: "all" if len(of) == 3 else ", ".join(of) for name, of in options.items()}
+def test_commands_are_the_command_lines_own() -> None:
+    """Every command, with what it says of itself."""
+    said = {name: command.help.splitlines()[0] for name, command in GROUP.commands.items()}
+    assert {row[0]: row[1] for row in TABLES["Command | What it does"]} == said
 
 
 def test_exit_codes_are_the_codes_own() -> None:
     """Numbers as in the code, words as in the help."""
-    rows = {row[0]: row[1] for row in TABLES["Exit code | Meaning"]}
-    helped = dict(line.strip().split(None, 1) for line in arguments.EXIT_CODES.splitlines()[1:])
-    assert {k: v for k, v in rows.items() if k in helped} == helped
-    assert {int(code) for code in rows} == {v for k, v in vars(codes).items() if k.isupper()}
+    rows = {int(row[0]): row[1] for row in TABLES["Exit code | Meaning"]}
+    assert rows == EXIT_CODES
+    assert set(rows) == {v for k, v in vars(codes).items() if k.isupper()}
 
 
 def test_a_wrong_command_line_ends_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
     """A pipeline must be able to tell it from a plan with writes, or at least know that it cannot."""
-    with pytest.raises(SystemExit) as ended:
-        arguments.parser().parse_args(["plan", "--nope"])
+    ended = main(["plan", "--nope"])
     assert capsys.readouterr().err
     said = re.search(r"A command line that cannot be read\s+ends\s+with (\d+)", README)
     assert said
-    assert int(said[1]) == ended.value.code
+    assert int(said[1]) == ended
 
 
 def test_the_scenarios_are_counted() -> None:

@@ -445,14 +445,11 @@ def test_what_needs_the_ledger_says_so(
 @pytest.mark.parametrize("words", [[], ["destroy"], ["plan", "--output", "xml"], ["plan", "--expect", "x"]])
 def test_wrong_usage_ends_with_1_and_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A pipeline must not take it for a plan with writes, which is 2."""
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 1
-    assert "usage:" in capsys.readouterr().err
+    assert main(words) == 1
+    assert "Usage: python -m reconciler" in capsys.readouterr().err
 
 
 def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """Pipelines are written from it."""
-    with pytest.raises(SystemExit):
-        main(["apply", "--help"])
+    assert main(["apply", "--help"]) == 0
     assert "4  apply: the plan is not the expected one" in capsys.readouterr().out

@@ -29,14 +29,16 @@ SOURCES = ("function_app.py", "host.json", "reconciler/**/*.py")
 SITE_PACKAGES = ".python_packages/lib/site-packages"
 RUNTIME_FOLDER = "/home/site/wwwroot"  # tracebacks name files there, not on the machine that compiled them
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
-LEFT_OUT = (  # below the site-packages
-    "kubernetes/aio",  # the whole client once more, for asyncio: 41 MB of 153, and nothing imports it
-    "*/tests",
-    "bin",  # commands; they begin with the path of this machine's Python
-    "*.dist-info/INSTALLER",
-    "*.dist-info/RECORD",
-    "*.dist-info/REQUESTED",
-    "*.dist-info/direct_url.json",
+LEFT_OUT = (
+    "reconciler/cli",  # for people's machines, with packages of its own
+    "reconciler/__main__.py",
+    f"{SITE_PACKAGES}/kubernetes/aio",  # the whole client once more, for asyncio: 41 MB; nothing imports it
+    f"{SITE_PACKAGES}/*/tests",
+    f"{SITE_PACKAGES}/bin",  # commands; they begin with the path of this machine's Python
+    f"{SITE_PACKAGES}/*.dist-info/INSTALLER",
+    f"{SITE_PACKAGES}/*.dist-info/RECORD",
+    f"{SITE_PACKAGES}/*.dist-info/REQUESTED",
+    f"{SITE_PACKAGES}/*.dist-info/direct_url.json",
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell
 MEGABYTE = 1_000_000
@@ -47,7 +49,7 @@ def build(app: Path) -> None:
     shutil.rmtree(app, ignore_errors=True)
     _copy_sources(app)
     _install(app / SITE_PACKAGES)
-    _leave_out(app / SITE_PACKAGES)
+    _leave_out(app)
     compile_bytecode(app)
 
 
@@ -71,8 +73,8 @@ def _install(target: Path) -> None:
     subprocess.run([*pip, *exact, *platform, f"--target={target}"], check=True)  # noqa: S603
 
 
-def _leave_out(packages: Path) -> None:
-    for path in [path for pattern in LEFT_OUT for path in packages.glob(pattern)]:
+def _leave_out(app: Path) -> None:
+    for path in [path for pattern in LEFT_OUT for path in app.glob(pattern)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -133,7 +133,7 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
             except OSError:  # the client had enough
                 self.close_connection = True
 
-        do_GET = do_PUT = do_DELETE = _answer
+        do_GET = do_PUT = do_POST = do_DELETE = _answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""

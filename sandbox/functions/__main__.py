@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sandbox.functions.configuration import ConfigurationError, load_local_settings
 from sandbox.functions.host import Arguments, Host
+from sandbox.functions.lines import FORMAT, WithFields
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,9 @@ def _leave_threads_behind() -> None:
 
 
 def _set_up_logging() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(WithFields(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("azure", "urllib3", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

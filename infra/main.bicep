@@ -43,7 +43,7 @@ type targetsType = {
   @description('Optional. Groups of load balancers; on AKS the node resource groups (MC_…).')
   loadBalancers: string[]?
 
-  @description('Optional. NAT subnets: ids of the subnets.')
+  @description('Optional. NAT subnets: ids of the subnets, or of groups or subscriptions.')
   natSubnets: string[]?
 
   @description('Optional. Groups of network security groups, route tables and NAT gateways on the NAT subnets, if other than the virtual network\'s. Used with manageSubnetPolicy.')

@@ -135,6 +135,24 @@ def history(
     return _run(config, cluster, output, lambda session: show_history(session, limit))
 
 
+@app.command(epilog=epilog(RICH, (0, 1, 3, 130)))
+def explain(
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", show_default=False, help="The Service: NAMESPACE/NAME.")
+    ],
+    config: ConfigOption = "",
+    cluster: ClusterOption = None,
+    output: OutputOption = Output.TEXT,
+) -> int:
+    """Tell why a Service has its PLS, or none.
+
+    Each check in order with its value, up to the one that decides. Looks at Azure and the clusters; writes nothing.
+    """
+    from reconciler.cli.explain import show_explanation
+
+    return _run(config, cluster, output, lambda session: show_explanation(session, service))
+
+
 @app.command(epilog=epilog(RICH, (0, 1, 130)))
 def resync(
     config: ConfigOption = "",

@@ -15,7 +15,7 @@ from reconciler.rendering import VERSION, plan_json, plan_lines
 
 def show_plan(session: Session) -> int:
     """Print the plans. The ledgers are read where storage is configured, and not needed."""
-    runs, screen = looks(session), session.screen
+    runs, screen = looks(session, wiring.planning_engine(session.settings)), session.screen
     if screen.json:
         plans = [plan_json(run.plan, run.config.mode) for run in runs]
         screen.document({"version": VERSION, "plans": plans})
@@ -25,9 +25,8 @@ def show_plan(session: Session) -> int:
     return codes.worst(codes.of_plan(run) for run in runs)
 
 
-def looks(session: Session) -> list[Run]:
+def looks(session: Session, engine: Engine) -> list[Run]:
     """One look at each cluster that is meant, at the same time."""
-    engine = wiring.planning_engine(session.settings)
     configs = session.configs
     with (
         session.screen.progress("looking at clusters", len(configs)) as steps,

@@ -19,9 +19,11 @@ NOISY = ("azure", "urllib3", "kubernetes")
 
 
 def set_up() -> None:
-    """Once per process: our lines carry what the work is about, the libraries' are told from WARNING on."""
+    """Once per process: our lines are told from INFO on and carry what the work is about, the libraries' from WARNING on."""
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)
     log.addFilter(_add_context)
 
 

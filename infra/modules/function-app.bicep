@@ -66,6 +66,10 @@ var platformSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // Whole traces, as the host decided; by default each span is drawn for itself.
+  OTEL_TRACES_SAMPLER: 'parentbased_always_on'
+  // Each call of the outside once: ours, with the names that the workbook asks for.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
 }
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {

@@ -28,7 +28,10 @@ class Functions:
 
     def invoke(self, function: str, value: Json, **metadata: Json) -> Json:
         """What became of one invocation."""
-        order = {"function": function, "input": value, "metadata": metadata}
+        return self.order({"function": function, "input": value, "metadata": metadata})
+
+    def order(self, order: Json) -> Json:
+        """The same, with whatever else an order may say (worker_library.py)."""
         assert self.process.stdin
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()

@@ -12,7 +12,7 @@ from azure.storage.queue import QueueClient
 
 from sandbox.up import Sandbox
 from tests.functions.conftest import Functions
-from tests.functions.test_bindings import QUEUES, ROUTES
+from tests.functions.test_bindings import BELOW, QUEUES, ROUTES
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.azurite]
 
@@ -29,7 +29,7 @@ EVENT = {
     "topic": "/subscriptions/00000000-0000-0000-0000-000000000001",
     "subject": BALANCER,
     "eventType": "Microsoft.Resources.ResourceWriteSuccess",
-    "eventTime": "2026-11-21T07:00:00.0000000Z",
+    "eventTime": "2020-11-21T07:00:00.0000000Z",
     "data": {"operationName": "Microsoft.Network/loadBalancers/write"},
     "dataVersion": "2",
     "metadataVersion": "1",
@@ -40,7 +40,7 @@ CLOUD_EVENT = {
     "source": "/subscriptions/00000000-0000-0000-0000-000000000001",
     "subject": BALANCER,
     "type": "Microsoft.Resources.ResourceWriteSuccess",
-    "time": "2026-11-21T07:00:00.0000000Z",
+    "time": "2020-11-21T07:00:00.0000000Z",
     "data": {},
 }
 TICK = {"json": json.dumps({"IsPastDue": False, "ScheduleStatus": {}, "Schedule": {}})}
@@ -120,7 +120,7 @@ def web(sandbox: Sandbox) -> str:
 
 def test_the_library_sees_the_functions(functions: Functions) -> None:
     """All of them; the names that keys and dashboards hang on."""
-    assert set(functions.bindings) == {*QUEUES, *ROUTES, "on_event_grid", "on_timer", "on_probe"}
+    assert set(functions.bindings) == {*QUEUES, *ROUTES, *BELOW, "on_event_grid", "on_timer", "on_probe"}
 
 
 def test_an_event_in_the_queue_leads_to_a_private_link_service(

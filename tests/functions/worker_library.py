@@ -92,7 +92,7 @@ async def invoke(function: Any, order: Json) -> Json:
         function_id=function.function_id,
         input_data=[Message(name=trigger["name"], data=data(order["input"]))],
         trigger_metadata={name: data(value) for name, value in order.get("metadata", {}).items()},
-        trace_context=Message(trace_parent="", trace_state="", attributes={}),
+        trace_context=Message(trace_parent=order.get("trace", ""), trace_state="", attributes={}),
         retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
     )
     answer = await runtime.invocation_request(wrapped(invocation_request=request))

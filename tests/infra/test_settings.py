@@ -20,6 +20,8 @@ PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "host and worker: where telemetry goes",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter: with which identity",
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "worker: configures OpenTelemetry",
+    "OTEL_TRACES_SAMPLER": "the SDK: which spans are kept",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "the SDK: libraries that it is not to watch",
 }
 NOT_SET = {
     "AzureWebJobsStorage": "a connection string holds a key",

@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PYTHON313 ?= $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python; do \
 	if $(call fits,"$$p",sys.version_info[:2] == (3, 13)); then echo "$$p"; break; fi; done)
 
-# What the app runs on in Azure: `runtimeVersion` in infra/ says the same.
+# What the app runs on in Azure: `pythonVersion` in infra/main.bicep says the same.
 PACKAGE_VERSION ?= 3.12
 PACKAGE_PYTHON ?= $(shell for p in python$(PACKAGE_VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PACKAGE_VERSION)*/bin/python; do \
 	if $(call fits,"$$p","%d.%d" % sys.version_info[:2] == "$(PACKAGE_VERSION)"); then echo "$$p"; break; fi; done)

@@ -25,7 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
-SOURCES = ("function_app.py", "host.json", "reconciler/**/*.py")
+KINDS = ("py", "css", "html", "js", "svg")  # not just any file that an editor or a test left there
+SOURCES = ("function_app.py", "host.json", *(f"reconciler/**/*.{kind}" for kind in KINDS))
 SITE_PACKAGES = ".python_packages/lib/site-packages"
 RUNTIME_FOLDER = "/home/site/wwwroot"  # tracebacks name files there, not on the machine that compiled them
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")

@@ -30,8 +30,9 @@ def wake_up(cluster: str) -> None:
     from azure.functions.queue import QueueMessage
 
     import function_app
+    from reconciler.wakeups import PERSON
 
-    body = json.dumps({"cluster": cluster, "reason": "person"}).encode()
+    body = json.dumps({"cluster": cluster, "reason": PERSON}).encode()
     message = QueueMessage(body=body, insertion_time=datetime.now(UTC))  # type: ignore[no-untyped-call]
     asyncio.run(function_app.on_reconcile(message))
 

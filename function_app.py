@@ -12,10 +12,12 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import azure.functions as func
 
 from reconciler import api, ingest, logs, settings, wiring
+from reconciler.dashboard import answers
 from reconciler.events import Event, in_utc
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -29,6 +31,9 @@ LB_EVENTS = settings.trigger_setting("LB_EVENTS_QUEUE", os.environ)
 RECONCILE = settings.trigger_setting("RECONCILE_QUEUE", os.environ)
 RESYNC_SCHEDULE = settings.trigger_setting("RESYNC_SCHEDULE", os.environ)
 PROBE_SCHEDULE = settings.trigger_setting("PROBE_SCHEDULE", os.environ)
+# Where the platform signs people in, it must let them through without a key; the function looks for its ticket.
+SIGNED_IN = answers.is_signed_in_by_platform(os.environ)
+DATA_LEVEL = func.AuthLevel.ANONYMOUS if SIGNED_IN else func.AuthLevel.FUNCTION
 
 
 @app.function_name("on_event_queue")
@@ -152,6 +157,37 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     reply = await asyncio.to_thread(lambda: api.answer(lambda: wired().api.health()))
     healthy = reply.status == 200
     return _response(api.Reply(200 if healthy else 503, {"status": "ok" if healthy else "failing"}))
+
+
+@app.function_name("dashboard")
+@app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
+    """The page without data."""
+    return _answer(await asyncio.to_thread(lambda: answers.page(urlsplit(req.url).path, SIGNED_IN)))
+
+
+@app.function_name("dashboard_file")
+@app.route(route="dashboard/static/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def dashboard_file(req: func.HttpRequest) -> func.HttpResponse:
+    """A file of the page."""
+    return _answer(await asyncio.to_thread(lambda: answers.file(req.route_params.get("name", ""))))
+
+
+@app.function_name("dashboard_data")
+@app.route(route="dashboard/data", methods=["GET"], auth_level=DATA_LEVEL)
+async def dashboard_data(req: func.HttpRequest) -> func.HttpResponse:
+    """What the page shows, rendered."""
+
+    def work() -> answers.Answer:
+        return answers.data(lambda: wired().board, datetime.now(UTC), req.params, req.headers, SIGNED_IN)
+
+    return _answer(await asyncio.to_thread(work))
+
+
+def _answer(found: answers.Answer) -> func.HttpResponse:
+    return func.HttpResponse(
+        found.body, status_code=found.status, mimetype=found.mimetype, headers=dict(found.headers)
+    )
 
 
 async def _serve(

@@ -24,6 +24,7 @@ from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.api import Api
 from reconciler.cluster_settings import parse_clusters
+from reconciler.dashboard.board import Board
 from reconciler.errors import SettingsError
 from reconciler.gate import Gate
 from reconciler.model import ApiAccess, ClusterConfig, ClusterList
@@ -177,6 +178,7 @@ class App:
 
     worker: Worker
     api: Api
+    board: Board
 
 
 def app(settings: Settings) -> App:
@@ -187,17 +189,20 @@ def app(settings: Settings) -> App:
     queue.create()
     out = outward(settings)
     made, configs = engine(settings, ledger, out), configs_of(settings, out.aks)
+    told = made.ledger or ledger  # the same, its calls told
+    documents = traced(BlobDocuments(account), "blobs", made.telemetry)
     worker = Worker(
         engine=made,
-        ledger=made.ledger or ledger,  # the same, its calls told
+        ledger=told,
         queue=traced(queue, "queues", made.telemetry),
         configs=configs,
         new_id=new_id,
         lease_seconds=settings.lease_seconds,
         retention=Retention(ledger, timedelta(days=settings.history_days)),
-        documents=traced(BlobDocuments(account), "blobs", made.telemetry),
+        documents=documents,
     )
-    return App(worker, Api(worker, configs.problems))
+    board = Board(told, documents, configs.at_hand, made.pool)
+    return App(worker, Api(worker, configs.problems), board)
 
 
 class Lazy:

@@ -22,7 +22,11 @@ ROUTES = {
     "status": "GET",
     "history": "GET",
     "health": "GET",
+    "dashboard": "GET",
 }
+# What a browser asks for: the page's files, and its data.
+BELOW = {"dashboard_file": "dashboard/static/{name}", "dashboard_data": "dashboard/data"}
+ANONYMOUS = {"health", "dashboard", "dashboard_file"}
 
 
 def triggers() -> dict[str, dict[str, Any]]:
@@ -48,7 +52,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_these_are_the_functions() -> None:
     """A function that is renamed loses its keys, its timer's state and its dashboards."""
-    assert set(triggers()) == {*QUEUES, *ROUTES, "on_event_grid", "on_timer", "on_probe"}
+    assert set(triggers()) == {*QUEUES, *ROUTES, *BELOW, "on_event_grid", "on_timer", "on_probe"}
 
 
 def test_queues_and_their_poison() -> None:
@@ -87,14 +91,21 @@ def test_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_routes_and_methods() -> None:
     """What changes something is a POST: no browser or crawler does it by following a link."""
     found = of_kind("httpTrigger")
-    assert {t["route"]: [m.value for m in t["methods"]] for t in found.values()} == {
-        route: [method] for route, method in ROUTES.items()
+    assert {name: [m.value for m in t["methods"]] for name, t in found.items()} == {
+        **{name: [method] for name, method in ROUTES.items()},
+        **{name: ["GET"] for name in BELOW},
     }
-    assert all(name == t["route"] for name, t in found.items())
+    assert {name: t["route"] for name, t in found.items()} == {**{name: name for name in ROUTES}, **BELOW}
 
 
-def test_only_health_is_anonymous() -> None:
-    """Everything else tells names and addresses, or writes."""
+@pytest.mark.parametrize(
+    ("setting", "open_too"), [("", set()), ("false", set()), ("True", {"dashboard_data"})]
+)
+def test_only_what_tells_nothing_is_anonymous(
+    setting: str, open_too: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All else tells names, or writes; where the platform signs people in, the data asks for its ticket."""
+    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", setting)
     levels = {name: t["authLevel"].name for name, t in of_kind("httpTrigger").items()}
-    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == {"health"}
-    assert {level for name, level in levels.items() if name != "health"} == {"FUNCTION"}
+    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == ANONYMOUS | open_too
+    assert {level for name, level in levels.items() if name not in ANONYMOUS | open_too} == {"FUNCTION"}

@@ -14,6 +14,7 @@ WAITING = (
     "azure.mgmt",
     "azure.monitor",
     "azure.storage.blob",
+    "jinja2",
     "kubernetes",
     "opentelemetry.sdk",
 )

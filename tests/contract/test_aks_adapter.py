@@ -83,6 +83,8 @@ def test_the_address_of_a_cluster_comes_with_its_authority_and_nothing_else(
         found = real.endpoint(PROD)
         assert (found.server, found.ca_pem) == ("https://localhost:1234", PEM)
         assert SECRET not in repr(found)
+    asked = [line["query"] for line in real_arm.requests() if line["method"] == "POST"]
+    assert asked == [f"api-version={API_VERSION}"] * 2
 
 
 def test_a_cluster_that_is_not_there_is_not_found(real: ArmAks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -146,6 +147,15 @@ def test_a_cluster_that_is_gone_is_told_and_its_places_are_forgotten() -> None:
     assert "managed_cluster" in world.calls
 
 
+def test_a_cluster_that_is_gone_does_not_come_back_from_an_old_list() -> None:
+    """The list that named it last may not be read any more, and stays in force for those that are found."""
+    world = a_world(named(), find=(tagged(),), has=(cluster(), network()))
+    assert world.resolution()["aks1"].unresolved == ""
+    world.azure.remove(resource_id())
+    world.azure.fail("managed_clusters", NO)
+    assert "there is no AKS cluster" in world.later()["aks1"].unresolved
+
+
 def test_a_cluster_that_stops_is_unresolved_and_goes_on_after_its_start() -> None:
     """And is looked at each minute meanwhile."""
     world = a_world(named())
@@ -179,7 +189,8 @@ def test_a_tag_finds_clusters_and_its_removal_leaves_them_alone() -> None:
 
 def test_a_named_cluster_wins_over_the_same_one_found() -> None:
     """By its resource id, in any casing; two runs of one cluster would undo each other."""
-    explicit = replace(named(), access=ApiAccess(aks=resource_id().upper()), mode="plan")
+    access = ApiAccess(aks=resource_id().upper())
+    explicit = replace(named(), access=access, mode="plan", load_balancer_resource_group="lbs")
     world = a_world(explicit, find=(tagged(), tagged()), has=(cluster(tags={"pls": ""}), network()))
     (found,) = world.resolution().values()
     assert (found.name, found.mode) == ("aks1", "plan")
@@ -260,9 +271,22 @@ def test_only_one_asks_while_the_others_go_on_with_what_is_known() -> None:
 
 def test_those_who_come_first_wait_for_one_round_of_questions() -> None:
     """At a cold start sixteen messages come at once."""
-    world = a_world(named())
+    world, together = a_world(named()), threading.Barrier(16)
+
+    def read() -> ClusterList:
+        together.wait(10)
+        return world.listed
+
+    ask: Callable[[str], Any] = world.azure.managed_cluster
+
+    def slow(resource_id: str) -> Any:
+        time.sleep(0.05)  # the others have come by then
+        return ask(resource_id)
+
+    world.azure.managed_cluster = slow  # type: ignore[method-assign]
+    resolution = Resolution(read, world.azure, world.clock.now)
     with ThreadPoolExecutor(16) as starting:
-        found = list(starting.map(lambda _: world.resolution()["aks1"].unresolved, range(16)))
+        found = list(starting.map(lambda _: resolution()["aks1"].unresolved, range(16)))
     assert found == [""] * 16
     assert world.calls == ["managed_cluster", "virtual_networks"]
 

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from sandbox.arm import default_world
+from sandbox.arm import default_world, permissions
 from sandbox.arm.events import EventGrid
 from sandbox.arm.faults import Fault, Faults
 from sandbox.arm.groups import make_group
@@ -47,6 +47,9 @@ class BackDoor:
             case ("POST", "tokens"):
                 seconds = int(body["seconds"])
                 self._world.options = replace(self._world.options, token_seconds=seconds)
+                return Reply(204)
+            case ("PUT", "permissions"):
+                permissions.limit(self._world, str(body["scope"]), body)
                 return Reply(204)
             case ("POST", "remove-frontend"):
                 return self._remove_frontend(str(body.get("id", "")))

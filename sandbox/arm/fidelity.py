@@ -43,6 +43,9 @@ CONNECTION_DELETE = Guess(
     "202 for a third of the time; the endpoint becomes Disconnected",
 )
 TAGS = Guess("Microsoft.Resources/tags/default", "200 at once; the resource's etag changes")
+PERMISSIONS = Guess(
+    "GET Microsoft.Authorization/permissions", "everything, or what the back door said; never enforced"
+)
 GROUP_DELETE = Guess("DELETE of a resource group", "200 at once, whatever is in it")
 BACKEND_POOL = Guess("PUT and DELETE of a backend address pool", "200 or 201, 202 or 204, done at once")
 STOPPED_CREDENTIALS = Guess("credentials of an AKS cluster that is stopped", "200, as of one that runs")
@@ -55,6 +58,7 @@ ANSWERS = (
     IDENTITY_REFUSED,
     CONNECTION_DELETE,
     TAGS,
+    PERMISSIONS,
     GROUP_DELETE,
     BACKEND_POOL,
     STOPPED_CREDENTIALS,

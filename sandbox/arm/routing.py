@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.arm import children, fidelity, groups, managed_clusters, tags, verbs
+from sandbox.arm import children, fidelity, groups, managed_clusters, permissions, tags, verbs
 from sandbox.arm.conditions import require_group
 from sandbox.arm.errors import ArmError, gateway, provider
 from sandbox.arm.ids import PLS, ResourceId, parse
@@ -51,6 +51,8 @@ def answer(world: World, call: Call) -> Reply:
     _require_subscription(world, target)
     if scope := tags.scope_of(call.path):
         return tags.serve(world, call, scope)
+    if scope := permissions.scope_of(call.path):
+        return permissions.serve(world, call, scope)
     if target.type is None:
         return _below_subscription(world, call, target)
     target = require_group(world, target)

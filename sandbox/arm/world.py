@@ -73,7 +73,10 @@ class Change:
 
 @dataclass
 class World:
-    """The simulated Azure. `aliases`: other names (lower-cased ids) of resources, and their real ids."""
+    """The simulated Azure. `aliases`: other names (lower-cased ids) of resources, and their real ids.
+
+    `permissions`: what the caller may do at scopes (lower-cased ids) where that is not everything.
+    """
 
     options: ArmOptions
     publish: Callable[[Change], None]
@@ -81,6 +84,7 @@ class World:
     operations: Operations = field(default_factory=Operations)
     planes: ControlPlanes = field(default_factory=ControlPlanes)
     aliases: dict[str, str] = field(default_factory=dict)
+    permissions: dict[str, Json] = field(default_factory=dict)
     public_ips: int = 0
     link_identifiers: int = 184_561_669
 

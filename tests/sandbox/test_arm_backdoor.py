@@ -192,3 +192,24 @@ def test_an_unknown_back_door_is_a_404(arm: Arm) -> None:
     """A typo in a test must not pass."""
     assert arm.call("GET", "/_sandbox/nothing").status_code == 404
     assert arm.call("POST", "/_sandbox/remove-frontend", {"id": "x"}).status_code == 404
+
+
+def test_the_callers_permissions_are_told_as_the_back_door_says(arm: Arm) -> None:
+    """For a scope and what is below it; a group that is not there is not found."""
+    version = "?api-version=2022-04-01"
+    tail = f"/providers/Microsoft.Authorization/permissions{version}"
+
+    def actions(scope: str) -> list[str]:
+        answer = arm.call("GET", scope + tail)
+        assert (answer.status_code, answer.headers["x-sim-fidelity"]) == (200, "guess")
+        found: list[str] = answer.json()["value"][0]["actions"]
+        return found
+
+    assert actions(GROUP) == actions(VNET) == ["*"]
+    limit = {"scope": GROUP, "actions": ["*/read"], "notActions": []}
+    assert arm.call("PUT", "/_sandbox/permissions", limit).status_code == 204
+    assert actions(VNET) == ["*/read"]
+    assert actions(f"/subscriptions/{SUBSCRIPTION}") == ["*"]
+    arm.call("PUT", "/_sandbox/permissions", {"scope": GROUP})
+    assert actions(GROUP) == ["*"]
+    assert arm.call("GET", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/nowhere{tail}").status_code == 404

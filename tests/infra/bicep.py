@@ -135,7 +135,7 @@ def nodes(node: Node) -> Iterator[Node]:
 
 
 def literal(node: Node) -> Any:
-    """The value of a literal: texts, numbers, lists and objects of those. Anything else as it is written."""
+    """The value of a literal: texts, numbers, true and false, lists and objects of those. Anything else as it is written."""
     match node.type:
         case "string" if not any(child.type == "interpolation" for child in node.children):
             return _text(node)
@@ -145,6 +145,8 @@ def literal(node: Node) -> Any:
             return {name: literal(value) for name, value in _properties(node).items()}
         case "number":
             return int(_text(node))
+        case "boolean":
+            return _text(node) == "true"
         case _:
             return _text(node)
 

@@ -124,7 +124,7 @@ def test_the_product_accepts_what_bicep_sets() -> None:
 def test_only_who_may_change_subnets_is_told_to() -> None:
     """`disable` without the right would refuse every claim on such a subnet with 403, instead of naming the command."""
     assert variable(MAIN, "productSettings")["SUBNET_POLICY"] == "manageSubnetPolicy ? 'disable' : 'report'"
-    assert default_of(MAIN, "manageSubnetPolicy") == "false"
+    assert default_of(MAIN, "manageSubnetPolicy") is False
 
 
 def test_nothing_that_the_plan_refuses() -> None:
@@ -145,13 +145,13 @@ def test_identities_open_everything_and_keys_nothing() -> None:
     """Shared keys, passwords for publishing, plain HTTP, or old TLS."""
     account = bicep(INFRA / "modules/storage.bicep").all("resource")["account"].properties("properties")
     told = {name: literal(node) for name, node in account.items()}
-    assert told["allowSharedKeyAccess"] == "false"
-    assert told["allowBlobPublicAccess"] == "false"
-    assert told["supportsHttpsTrafficOnly"] == "true"
+    assert told["allowSharedKeyAccess"] is False
+    assert told["allowBlobPublicAccess"] is False
+    assert told["supportsHttpsTrafficOnly"] is True
     assert told["minimumTlsVersion"] == "TLS1_2"
     app = bicep(FUNCTION_APP).all("resource")["app"]
     assert literal(app.properties()["identity"])["type"] == "UserAssigned"
-    assert literal(app.properties("properties")["httpsOnly"]) == "true"
+    assert literal(app.properties("properties")["httpsOnly"]) is True
     assert literal(app.properties("properties", "siteConfig")["minTlsVersion"]) == "1.2"
     assert literal(app.properties("properties")["keyVaultReferenceIdentity"]) == "identityId"
     storage = app.properties("properties", "functionAppConfig", "deployment", "storage")
@@ -159,7 +159,7 @@ def test_identities_open_everything_and_keys_nothing() -> None:
     scm = bicep(FUNCTION_APP).all("resource")["noPasswords"]
     assert {name: literal(value) for name, value in scm.properties().items()} == {
         "name": "scm",
-        "properties": {"allow": "false"},
+        "properties": {"allow": False},
     }
 
 

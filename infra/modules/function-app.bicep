@@ -126,6 +126,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   resource noPasswords 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }
+    // One after the other: two changes of a site at once can end in a conflict.
+    dependsOn: [appSettings]
   }
 }
 

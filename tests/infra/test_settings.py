@@ -108,11 +108,13 @@ def test_the_product_accepts_what_bicep_sets() -> None:
         for name, value in variable(FUNCTION_APP, "storageSettings").items()
     }
     assert not any("$" in value for value in storage.values())
+    found = {"subscription": "00000000-0000-0000-0000-000000000001", "tag": "pls=on", "mode": "plan"}
+    assert "{ clusters: clusters }, empty(discover) ? {} : { discover: discover }" in MAIN.read_text()
     environ = {
         **storage,
         **{name: PRODUCT[name].default for name in variable(MAIN, "productSettings")},
         "ARM_ENDPOINT": "https://management.usgovcloudapi.net",
-        "CLUSTERS": json.dumps({"clusters": yaml.safe_load(readme)["clusters"]}),
+        "CLUSTERS": json.dumps({"clusters": yaml.safe_load(readme)["clusters"], "discover": [found]}),
     }
     for word in re.findall(r"'(\w+)'", variable(MAIN, "productSettings")["SUBNET_POLICY"]):
         loaded = settings.load({**environ, "SUBNET_POLICY": word})
@@ -160,6 +162,7 @@ def test_identities_open_everything_and_keys_nothing() -> None:
     assert {name: literal(value) for name, value in scm.properties().items()} == {
         "name": "scm",
         "properties": {"allow": False},
+        "dependsOn": ["appSettings"],
     }
 
 

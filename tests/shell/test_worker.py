@@ -1,5 +1,6 @@
 """The worker: what becomes of each message, and what is promised to those that wait."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -576,3 +577,33 @@ def test_no_wake_up_is_lost_whatever_goes_wrong(trouble: Callable[[World], None]
     assert {name for _, name in world.written()} == {"pls-0", "pls-1", "pls-2"}
     assert len(world.ledger.ownership("prod")) == 3
     assert all(world.pls(f"pls-{i}").provisioning_state == "Succeeded" for i in range(3))
+
+
+def test_a_stopped_cluster_is_looked_at_seldom_told_once_and_goes_on_after_its_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may be stopped for weeks: no hot loop, no line in the log each time, no call of Azure."""
+    world = settled_world()
+    running, web = world.config, world.pls("pls-0")
+    world.configs["prod"] = replace(running, unresolved="the AKS cluster aks1 is stopped")
+    world.remove(WEB)
+    world.forget_calls()
+
+    def half_an_hour() -> int:
+        done = []
+        for _ in range(60):
+            world.queue.send(WakeUp("prod", wakeups.PROBE), 0)
+            done += world.drain(30)
+        return sum(d.run is not None for d in done)
+
+    assert half_an_hour() <= 12
+    assert half_an_hour() <= 7
+    assert world.written() == []
+    assert not [name for name in world.calls if name.startswith(("list_", "get_"))]
+    assert world.pls("pls-0") == web
+    told = [r for r in caplog.records if "aks1 is stopped" in r.getMessage() and r.levelno >= logging.WARNING]
+    assert len(told) == 1
+    assert world.ledger.history("prod", 1)[0].reason == "UnknownView"
+    world.configs["prod"] = running
+    assert half_an_hour() >= 1
+    assert ("delete_private_link_service", "pls-0") in world.written()

@@ -22,7 +22,7 @@ var deadLetterContainerName = 'event-dead-letters'
 // Of CLUSTERS_BLOB, where the clusters are too many for a setting.
 var clustersContainerName = 'clusters'
 
-resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
   location: location
   tags: tags
@@ -42,12 +42,12 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   }
 }
 
-resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
+resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
 }
 
-resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = [
+resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
   for container in [deploymentContainerName, deadLetterContainerName, clustersContainerName]: {
     parent: blobService
     name: container
@@ -55,31 +55,31 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
   }
 ]
 
-resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2024-01-01' = {
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-01-01' = {
   parent: account
   name: 'default'
 }
 
-resource workQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2024-01-01' = [
+resource workQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = [
   for queue in queues: {
     parent: queueService
     name: queue
   }
 ]
 
-resource poisonQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2024-01-01' = [
+resource poisonQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = [
   for queue in queues: {
     parent: queueService
     name: '${queue}-poison'
   }
 ]
 
-resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2024-01-01' = {
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
   parent: account
   name: 'default'
 }
 
-resource ledgers 'Microsoft.Storage/storageAccounts/tableServices/tables@2024-01-01' = [
+resource ledgers 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = [
   for table in tables: {
     parent: tableService
     name: table

@@ -76,13 +76,19 @@ def ingestion(second_environment: None, sandbox: Sandbox) -> Iterator[Ingestion]
     taken.server.server_close()
 
 
+# As in infra/modules/function-app.bicep.
+SWITCHES = {
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "azure_sdk,requests,urllib,urllib3",
+    "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+}
+
+
 def settings(ingestion: Ingestion) -> dict[str, str]:
     places = f"IngestionEndpoint={ingestion.url};LiveEndpoint={ingestion.url}"
     return {
-        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+        **SWITCHES,
         "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey=00000000-0000-0000-0000-000000000001;{places}",
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "azure_sdk,requests,urllib,urllib3",
-        "OTEL_TRACES_SAMPLER": "parentbased_always_on",
         "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     }
 

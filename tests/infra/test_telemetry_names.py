@@ -11,6 +11,7 @@ import pytest
 from reconciler import telemetry
 from reconciler.telemetry import CALL, FIELDS, METRICS, RUN
 from tests.docs.pages import text_of
+from tests.functions.test_telemetry import SWITCHES
 from tests.infra.bicep import INFRA, bicep
 from tests.infra.kql import TABLES, Query
 
@@ -166,6 +167,13 @@ def test_the_module_takes_them_from_these_files() -> None:
         "Microsoft.Insights/workbooks",
     }
     assert not any("preview" in r.of for r in bicep(MONITORING).all("resource").values())
+
+
+def test_the_functions_tell_as_it_was_tried() -> None:
+    """tests/functions/test_telemetry.py switches telemetry on as the functions in Azure do."""
+    text = (INFRA / "modules/function-app.bicep").read_text(encoding="utf-8")
+    for name, value in SWITCHES.items():
+        assert f"  {name}: '{value}'\n" in text
 
 
 def test_a_misspelt_name_would_be_seen() -> None:

@@ -158,3 +158,13 @@ def test_tokens_are_renewed_before_they_end(world: World) -> None:
     asked = [r for r in log if "fieldSelector" in json.dumps(r)]
     assert asked
     assert {r["status"] for r in asked} == {200}
+
+
+def test_the_command_line_resolves_clusters_too(world: World) -> None:
+    """The same on a laptop: a plan of one, and of one that cannot be read, the reason."""
+    world.make_ready("prod", "line")
+    planned = world.reconciler("plan", "--cluster", "prod", "--cluster", "old", "--output", "json")
+    plans = {plan["cluster"]: plan for plan in json.loads(planned.stdout)["plans"]}
+    assert planned.returncode == 1
+    assert plans["prod"]["writes"] == []
+    assert [f["reason"] for f in plans["old"]["findings"]] == ["UnknownView"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Denied, RetryLater
+from reconciler.events import Event, clusters_woken
 from reconciler.model import ApiAccess, ClusterConfig, ClusterList, Discovery
 from reconciler.resolution import Resolution, UnresolvedCluster
 from tests import builders
@@ -166,6 +167,15 @@ def test_a_cluster_that_stops_is_unresolved_and_goes_on_after_its_start() -> Non
     assert replace(stopped, unresolved="") == running
     world.azure.store(cluster())
     assert world.later(61)["aks1"] == running
+
+
+@pytest.mark.parametrize("power", ["Running", "Stopped"])
+def test_an_event_of_its_load_balancers_finds_a_resolved_cluster(power: str) -> None:
+    """Whoever routes events knows the node resource group, in any casing; also of a stopped cluster."""
+    world = a_world(named(), has=(cluster(powerState={"code": power}), network()))
+    subject = builders.network_id("loadBalancers", "kubernetes", "mc_apps_AKS1_EastUS")
+    event = Event("1", "Microsoft.Resources.ResourceWriteSuccess", subject)
+    assert clusters_woken(event, world.resolution().values(), lambda pls_id: "") == ("aks1",)
 
 
 def test_a_network_that_could_not_be_read_is_read_again() -> None:

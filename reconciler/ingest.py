@@ -100,7 +100,8 @@ def on_wake_up(worker: Worker, body: bytes | str, inserted: datetime) -> Done:
         return Done(f"a message was set aside: {error}")
     done = worker.handle(wake_up, inserted)
     about = {"cluster": wake_up.cluster, "run": done.run_id, "trigger": wake_up.reason}
-    log.info("%s (%s)", done.sentence, wake_up.reason, extra=about)
+    idle = done.run is None and wake_up.reason == PROBE  # twice a minute for each cluster
+    log.log(logging.DEBUG if idle else logging.INFO, "%s (%s)", done.sentence, wake_up.reason, extra=about)
     return done
 
 

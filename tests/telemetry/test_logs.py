@@ -139,3 +139,13 @@ def test_the_sandbox_s_log_shows_the_fields() -> None:
     record.cluster, record.service, record.run = "prod", "", 'a "b"\n'
     shown = WithFields(FORMAT).format(record)
     assert shown.endswith(r'INFO reconciler: done cluster=prod run="a \"b\"\n"')
+
+
+def test_idle_probes_are_no_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Twice a minute for each cluster, and nothing to tell: they would be most of what is paid for."""
+    world = worlds.make(WEB)
+    run(world)
+    world.clock.forward(60)
+    before = len(caplog.records)
+    done = ingest.on_wake_up(world.worker, encode(WakeUp("prod", "probe")), world.clock.now())
+    assert (done.run, len(caplog.records)) == (None, before)

@@ -14,11 +14,13 @@ from reconciler.adapters import aks as adapter
 from reconciler.adapters.aks import API_VERSION, ArmAks
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
+from reconciler.ports import Aks
 from sandbox.arm import ControlPlane
 from sandbox.tls import Authority
 from tests.contract.azure_world import SUBSCRIPTION, RealWorld, StaticToken
 from tests.contract.servers import Answer, Scripted
 from tests.fakes import aks as builders
+from tests.fakes.aks import FakeAks
 
 PROD = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/myResourceGroup/providers/Microsoft.ContainerService/managedClusters/prod"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -200,3 +202,26 @@ def test_an_item_without_an_id_fails_the_list(told: ArmAks, script: Scripted) ->
     script.answers[""] = Answer(body=json.dumps({"value": [builders.cluster(), {}]}).encode())
     with pytest.raises(RetryLater, match="without an id"):
         told.managed_clusters(SUBSCRIPTION)
+
+
+@pytest.fixture(params=["fake", "real"])
+def port(request: pytest.FixtureRequest) -> Aks:
+    """The fake and the adapter, each with the cluster prod and its network."""
+    if request.param == "fake":
+        shown = builders.cluster("prod", nodeResourceGroup="MC_prod")
+        return FakeAks(shown | {"id": PROD}, builders.network("MC_prod", "aks-vnet", "default", "pls-subnet"))
+    found: Aks = request.getfixturevalue("real")
+    return found
+
+
+def test_the_fake_answers_as_the_adapter_does(port: Aks) -> None:
+    """What the tests of resolving rest on."""
+    (listed,) = port.managed_clusters(SUBSCRIPTION)
+    alone = port.managed_cluster(PROD.upper().replace("/SUBSCRIPTIONS/", "/subscriptions/"))
+    assert listed == alone
+    assert (alone.name, alone.node_resource_group, alone.entra) == ("prod", "MC_prod", True)
+    (network,) = port.virtual_networks(SUBSCRIPTION, "mc_PROD")
+    assert sorted(network.subnets) == ["default", "pls-subnet"]
+    assert port.managed_clusters("00000000-0000-0000-0000-000000000002") == ()
+    with pytest.raises(NotFound):
+        port.managed_cluster(f"{PROD}x")

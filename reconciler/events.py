@@ -63,6 +63,8 @@ def read_event(item: Any) -> Event:
     ):
         # The SDK would make text of whatever stands there.
         raise ValueError("type and subject must be text")
+    # By ourselves: the SDK takes a CloudEvent's time with an offset for UTC.
+    time = in_utc(fields.get("time" if is_cloud else "eventTime"))
     # Imported with the first event: a cold start that serves a wake-up or a request does without.
     from azure.core.messaging import CloudEvent
     from azure.eventgrid import EventGridEvent
@@ -70,21 +72,22 @@ def read_event(item: Any) -> Event:
     try:
         if is_cloud:
             cloud: CloudEvent[Any] = CloudEvent.from_dict(fields)
-            return Event(str(cloud.id), str(cloud.type), str(cloud.subject), in_utc(cloud.time))
+            return Event(str(cloud.id), str(cloud.type), str(cloud.subject), time)
         event = EventGridEvent.from_dict(fields)
-        return Event(str(event.id), str(event.event_type), str(event.subject), in_utc(event.event_time))
+        return Event(str(event.id), str(event.event_type), str(event.subject), time)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # Not the SDK's words: they quote what they could not read, and an event holds somebody's claims.
         raise ValueError(f"the event has neither of Event Grid's schemas ({type(error).__name__})") from None
 
 
 def in_utc(time: object) -> datetime | None:
-    """The time of an event as an SDK parsed it: aware, in UTC; None for what is none."""
-    if not isinstance(time, datetime):
-        return None
+    """The time of an event, as text or as an SDK parsed it: aware, in UTC; None for what is none."""
     try:
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except OverflowError:  # the year 1 or 9999, in another zone
+        told = datetime.fromisoformat(time) if isinstance(time, str) else time
+        if not isinstance(told, datetime):
+            return None
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no time; the year 1 or 9999 in another zone
         return None
 
 

@@ -147,7 +147,10 @@ def main() -> None:
     if told.python not in (None, running):
         parser.error(f"the package is for Python {told.python}, and this is {running}: {sys.executable}")
     dist: Path = told.dist.resolve()
-    build(dist / "app")
+    try:
+        build(dist / "app")
+    except subprocess.CalledProcessError as error:  # it has said itself what is wrong
+        sys.exit(f"no package: {error.cmd[2]} failed")
     pack(dist / "app", dist / "package.zip")
     print(summary(dist / "app", dist / "package.zip"))
 

@@ -9,6 +9,7 @@ from azure.storage.blob import BlobServiceClient
 
 from reconciler import settings, wiring
 from reconciler.adapters.tables import TableLedger
+from reconciler.dashboard.board import Board
 from reconciler.errors import RetryLater, SettingsError
 from reconciler.model import ApiAccess
 from reconciler.resolution import UnresolvedCluster
@@ -16,6 +17,7 @@ from reconciler.wiring import App, Clusters, Lazy
 from sandbox.storage import Storage
 from tests import builders
 from tests.fakes.aks import FakeAks, resource_id
+from tests.fakes.documents import MemoryDocuments
 from tests.shell import world as worlds
 from tests.shell.world import Clock
 
@@ -28,7 +30,8 @@ CLUSTERS = """[{"name": "prod", "mode": "sync", "api": {"type": "kubeconfig", "p
 def an_app() -> App:
     """A whole app, in memory."""
     world = worlds.make()
-    return App(world.worker, world.api)
+    board = Board(world.ledger, MemoryDocuments(), lambda: (world.configs, True), world.engine.pool)
+    return App(world.worker, world.api, board)
 
 
 def test_the_app_is_made_once() -> None:

@@ -33,6 +33,7 @@ param discover array = []
 param clustersBlob string = ''
 
 @description('Optional. Secrets that clusters refer to: for each NAME (capital letters, digits and _) the URI of a Key Vault secret, read by the functions as CLUSTER_SECRET_NAME.')
+#disable-next-line secure-secrets-in-params // where secrets are, not what they are
 param clusterSecrets object = {}
 
 @description('What the identity is given rights on. An id is that of a resource group, or of a whole subscription (/subscriptions/GUID) where that is meant; of the single thing where said.')

@@ -164,6 +164,8 @@ def default_of(path: Path, name: str) -> Any:
 def description_of(node: Node) -> str:
     """What the decorator ``@description`` before a declaration says."""
     before = node.prev_named_sibling
+    while before is not None and "comment" in before.type:  # a rule of the linter switched off
+        before = before.prev_named_sibling
     if before is None or before.type != "decorators":
         return ""
     calls = (call for call in nodes(before) if call.type == "call_expression")

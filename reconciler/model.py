@@ -19,12 +19,14 @@ CLUSTER_TAG = "k8s-azure-cluster-name"
 OWNER_TAG = "k8s-azure-owner-service"
 WAIT = "wait:"  # what the sightings of things in transit begin with
 IN_TRANSIT = ("Creating", "Updating", "Deleting")  # provisioning states while an operation runs
+CONDITION = "PrivateLinkServiceReady"  # the type of our condition in a Service's status
 STANDARD_PREFIX = "service.beta.kubernetes.io/azure-pls-"
 
 Mode = Literal["sync", "upsert-only", "plan"]
 InTree = Literal["active", "absent"]
 Succession = Literal["none", "oldest"]
 SubnetPolicy = Literal["disable", "report"]
+WriteBack = Literal["status", "annotations", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class ClusterConfig:
 
     Of an AKS cluster the places may be left to its resource: ``location`` to ``default_subnet`` are "" until
     they were taken from there (``pls_resource_group`` then means that of the load balancers). ``unresolved``
-    tells why they could not be.
+    tells why they could not be. ``write_back`` None leaves that to the deployment.
     """
 
     name: str
@@ -84,6 +86,7 @@ class ClusterConfig:
     in_tree: InTree = "active"
     owner_succession: Succession = "none"
     settle_seconds: int = 150
+    write_back: WriteBack | None = None
     unresolved: str = ""
 
     @property
@@ -139,8 +142,29 @@ class ServiceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Our condition in a Service's status. ``status`` is "True" or "False"; ``since`` as the API spells the time."""
+
+    status: str
+    reason: str
+    message: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """A Kubernetes Event about a Service. The same one twice is counted, not repeated."""
+
+    service: ServiceRef
+    reason: str
+    message: str
+    at: datetime
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A Kubernetes Service, as far as its load balancer goes."""
+    """A Kubernetes Service, as far as its load balancer goes. ``condition`` is ours, None where there is none."""
 
     namespace: str
     name: str
@@ -154,6 +178,7 @@ class Service:
     ip_families: tuple[str, ...] = ("IPv4",)
     external_traffic_policy: str = ""
     resource_version: str = ""
+    condition: Condition | None = None
 
     @property
     def key(self) -> str:

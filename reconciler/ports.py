@@ -6,13 +6,14 @@ errors. No method retries or waits for a long-running operation: the caller come
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from reconciler.aks import ManagedCluster, VirtualNetwork
 from reconciler.model import (
+    Condition,
     Endpoint,
     Json,
     LoadBalancer,
@@ -21,6 +22,8 @@ from reconciler.model import (
     PublicIp,
     Reservation,
     Service,
+    ServiceEvent,
+    ServiceRef,
     Sharing,
     Subnet,
 )
@@ -34,7 +37,12 @@ class Clock(Protocol):
 
 
 class Cluster(Protocol):
-    """The Kubernetes API of one cluster, read-only."""
+    """The Kubernetes API of one cluster.
+
+    What writes raises Denied (code ``Forbidden``) where the role lacks it, NotFound where the Service or its
+    namespace is gone, Stale where another has its name by now or something changed at that moment, Rejected where
+    the cluster's own rules refuse it.
+    """
 
     def list_services(self) -> tuple[Service, ...]:
         """All Services of type LoadBalancer, to the last page or an error; never a part of them."""
@@ -50,6 +58,18 @@ class Cluster(Protocol):
 
     def digest(self) -> str:
         """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""
+
+    def patch_status(self, service: ServiceRef, condition: Condition | None) -> Service:
+        """Set our condition, or remove it (None), and nothing else. Returns the Service as it is then.
+
+        What changes nothing keeps its resourceVersion.
+        """
+
+    def patch_annotations(self, service: ServiceRef, annotations: Mapping[str, str | None]) -> Service:
+        """Set these annotations, remove those of None, and leave the others. Returns the Service as it is then."""
+
+    def record_event(self, event: ServiceEvent) -> None:
+        """Write an Event. Where the same one is there already it is counted, at most once an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +164,7 @@ class ClusterState:
     waits for a person. ``released`` is the digest of held deletes a person let go, until
     ``released_until``. ``poisoned`` counts messages that failed for good, up to ``poisoned_at``; the row of
     cluster "" counts those that name no cluster. ``document`` is the digest of the status document as last written.
+    ``denied`` tells since when the cluster refuses to be told results: ``status``, ``annotations``, ``events``.
     ``last_run`` is the run's outcome as JSON-able values, findings included.
     """
 
@@ -157,6 +178,7 @@ class ClusterState:
     poisoned: int = 0
     poisoned_at: datetime | None = None
     document: str = ""
+    denied: dict[str, datetime] = field(default_factory=dict)
     sightings: dict[str, datetime] = field(default_factory=dict)
     last_run: dict[str, Any] = field(default_factory=dict)
     version: str = ""

@@ -14,6 +14,8 @@ from typing import Any
 
 from reconciler import arm_ids
 from reconciler.model import (
+    CONDITION,
+    Condition,
     Connection,
     Frontend,
     LoadBalancer,
@@ -80,7 +82,17 @@ def service(item: Mapping[str, Any]) -> Service | None:
         ip_families=_texts(spec.get("ipFamilies")) or ("IPv4",),
         external_traffic_policy=_text(spec.get("externalTrafficPolicy")),
         resource_version=_text(metadata.get("resourceVersion")),
+        condition=_condition(item.get("status")),
     )
+
+
+def _condition(status: Any) -> Condition | None:
+    """Ours; others' are none of our business, and ten thousand of them are not kept."""
+    for item in _maps(_map(status).get("conditions")):
+        if item.get("type") == CONDITION:
+            names = ("status", "reason", "message", "lastTransitionTime")
+            return Condition(*(_text(item.get(name)) for name in names))
+    return None
 
 
 def load_balancer(item: Mapping[str, Any]) -> LoadBalancer | None:

@@ -32,7 +32,7 @@ from reconciler.aks_known import (
     wanted,
 )
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
-from reconciler.model import ClusterConfig, ClusterList, Service
+from reconciler.model import ClusterConfig, ClusterList, Condition, Service, ServiceEvent, ServiceRef
 from reconciler.ports import Aks
 
 log = logging.getLogger("reconciler")
@@ -226,6 +226,18 @@ class UnresolvedCluster:
         self._unknown()
 
     def digest(self) -> str:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def patch_status(self, service: ServiceRef, condition: Condition | None) -> Service:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def patch_annotations(self, service: ServiceRef, annotations: Mapping[str, str | None]) -> Service:
+        """Raises RetryLater."""
+        self._unknown()
+
+    def record_event(self, event: ServiceEvent) -> None:
         """Raises RetryLater."""
         self._unknown()
 

@@ -1,4 +1,4 @@
-"""The Kubernetes API of one cluster (the port ``Cluster``), read-only.
+"""The Kubernetes API of one cluster (the port ``Cluster``).
 
 The ``kubernetes`` client does authentication and transport; answers are read as raw JSON,
 since its typed lists fail as a whole on one odd object. Whatever is not plainly an answer of a Kubernetes
@@ -18,20 +18,32 @@ from urllib.parse import urlsplit
 
 from reconciler import reading
 from reconciler.adapters.kubernetes_access import Means, Opened, open_api, unusable
-from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, outdated, refused
+from reconciler.adapters.kubernetes_errors import ExpiredListError, broken, not_written, outdated, refused
+from reconciler.adapters.kubernetes_writes import (
+    COMPONENT,
+    Request,
+    annotations_patch,
+    event_count,
+    event_creation,
+    event_look,
+    service_path,
+    status_patch,
+)
 from reconciler.adapters.wire import clean
-from reconciler.errors import NotFound, Rejected, RetryLater
-from reconciler.model import ApiAccess, Json, Service
+from reconciler.errors import NotFound, Rejected, RetryLater, Stale
+from reconciler.model import ApiAccess, Condition, Json, Service, ServiceEvent, ServiceRef
 
 _Noun = TypeVar("_Noun")
 
 _SERVICES = "/api/v1/services"
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _PLAIN = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
+_WRITE_SECONDS = 10.0  # a write that hangs must not outlast the lease that it was begun under
 _RESTARTS = 3
 _MOST_PAGES = 1000
 _BODY_LIMIT = 128 * 1024 * 1024
@@ -74,23 +86,54 @@ class KubernetesCluster:
 
     def get_service(self, namespace: str, name: str) -> Service | None:
         """One Service by name, of any type; None only where the API said 404 for it."""
-        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
-            raise Rejected(f"{clean(f'{namespace}/{name}', 120)!r} is no name of a Service")
-        path = f"/api/v1/namespaces/{namespace}/services/{name}"
+        ref = _named(ServiceRef(namespace, name))
         try:
-            answer = self._get(path, {}, _PLAIN, self._deadline())
+            answer = self._get(service_path(ref), {}, _PLAIN, self._deadline())
         except NotFound as error:
             if error.code == name:
                 return None
             raise RetryLater(str(error)) from error
-        service = self._service(answer)
-        if answer.get("kind") != "Service" or (service.namespace, service.name) != (namespace, name):
-            self._garbage(f"is not the Service {namespace}/{name}")
-        return service
+        return self._the_service(answer, ref)
 
     def digest(self) -> str:
         """A hash over uid and resourceVersion of all LoadBalancer Services (one metadata-only list)."""
         return reading.digest(self._list("PartialObjectMetadataList", _METADATA_ONLY, self._version))
+
+    def may(self, verb: str, resource: str) -> bool:
+        """Whether our identity may do this in all namespaces, as the API says itself; nothing is stored by asking.
+
+        ``resource`` is of the core group, and may name a part: ``services/status``.
+        """
+        name, _, part = resource.partition("/")
+        attributes = {"verb": verb, "resource": name, "subresource": part}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = self._answer(201, _REVIEWS, {}, _PLAIN, self._deadline(), review)
+        status = answer.get("status")
+        if not isinstance(status, dict) or not isinstance(status.get("allowed"), bool):
+            self._garbage("is no SelfSubjectAccessReview")
+        return bool(status["allowed"])
+
+    def patch_status(self, service: ServiceRef, condition: Condition | None) -> Service:
+        """Set our condition, or remove it (None), and nothing else. Returns the Service as it is then."""
+        return self._the_service(self._write(status_patch(_named(service), condition)), service)
+
+    def patch_annotations(self, service: ServiceRef, annotations: Mapping[str, str | None]) -> Service:
+        """Set these annotations, remove those of None. Returns the Service as it is then."""
+        return self._the_service(self._write(annotations_patch(_named(service), annotations)), service)
+
+    def record_event(self, event: ServiceEvent) -> None:
+        """Write an Event. Where the same one is there already it is counted, at most once an hour."""
+        _named(event.service)
+        try:
+            self._write(event_creation(event))
+        except Stale:
+            found = self._write(event_look(event))
+            if again := event_count(event, found):
+                self._write(again)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -144,6 +187,12 @@ class KubernetesCluster:
             self._garbage("holds a Service without name, namespace or UID")
         return service
 
+    def _the_service(self, answer: Json, asked: ServiceRef) -> Service:
+        service = self._service(answer)
+        if answer.get("kind") != "Service" or service.key != asked.key:
+            self._garbage(f"is not the Service {asked.key}")
+        return service
+
     def _version(self, item: Json) -> tuple[str, str]:
         metadata = item.get("metadata")
         found = metadata if isinstance(metadata, dict) else {}
@@ -164,16 +213,39 @@ class KubernetesCluster:
         return left
 
     def _get(self, path: str, query: Mapping[str, str], accept: str, deadline: float) -> Json:
-        status, headers, body = self._exchange(path, query, accept, deadline)
+        return self._answer(HTTPStatus.OK, path, query, accept, deadline)
+
+    def _answer(
+        self,
+        wanted: int,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        deadline: float,
+        content: Json | None = None,
+    ) -> Json:
+        request = Request("GET" if content is None else "POST", path, content, _PLAIN)
+        status, headers, body = self._exchange(request, query, accept, deadline)
         document = _parsed(body)
-        if status != 200:
+        if status != wanted:
             raise refused(self._name(), status, headers, document)
         if document is None:
             self._garbage("is no JSON object")
         return document
 
+    def _write(self, request: Request) -> Json:
+        """The object as it is afterwards."""
+        deadline = self._clock() + min(self._timeout, _WRITE_SECONDS)
+        status, headers, body = self._exchange(request, {"fieldManager": COMPONENT}, _PLAIN, deadline)
+        document = _parsed(body)
+        if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise not_written(self._name(), status, headers, document)
+        if document is None:
+            self._garbage("is no JSON object")
+        return document
+
     def _exchange(
-        self, path: str, query: Mapping[str, str], accept: str, deadline: float
+        self, request: Request, query: Mapping[str, str], accept: str, deadline: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         opened = self._connected()
         client = opened.client
@@ -182,15 +254,17 @@ class KubernetesCluster:
 
         try:
             left = self._left(deadline)
-            request = client.param_serialize(
-                method="GET",
-                resource_path=path,
+            kind = {} if request.body is None else {"Content-Type": request.content_type}
+            serialized = client.param_serialize(
+                method=request.method,
+                resource_path=request.path,
                 query_params=list(query.items()),
-                header_params={"Accept": accept},
+                header_params={"Accept": accept, **kind},
+                body=request.body,
                 auth_settings=["BearerToken"],
             )
             timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
-            response = client.call_api(*request, _request_timeout=timeout).response
+            response = client.call_api(*serialized, _request_timeout=timeout).response
             body = self._body(response, deadline)
         except (ApiException, HTTPError) as error:
             if outdated(error):
@@ -230,6 +304,13 @@ class KubernetesCluster:
 
     def _garbage(self, what: str) -> NoReturn:
         raise RetryLater(f"{self._name()} answered, but what it sent {what}")
+
+
+def _named(service: ServiceRef) -> ServiceRef:
+    """Raises Rejected for what no Service can be called: a path is made of it."""
+    if not (_NAME.fullmatch(service.namespace) and _NAME.fullmatch(service.name)):
+        raise Rejected(f"{clean(f'{service.namespace}/{service.name}', 120)!r} is no name of a Service")
+    return service
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:

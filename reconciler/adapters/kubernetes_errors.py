@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from reconciler.adapters.wire import clean, retry_after
-from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
+from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater, Stale
+
+# How RBAC puts it, and Azure's roles: User "…" cannot patch resource "services/status" in API group "" …
+_BY_ROLE = re.compile(r"cannot \w+ resource")
 
 
 class ExpiredListError(OutsideError):
@@ -39,6 +43,22 @@ def refused(api: str, status: int, headers: Mapping[str, str], document: Any) ->
         case _ if status >= 500 or status < 300:
             return RetryLater(sentence, after=_wait(headers))
     return Rejected(sentence, code=_text(said.get("reason")))
+
+
+def not_written(api: str, status: int, headers: Mapping[str, str], document: Any) -> OutsideError:
+    """The same of a write. ``Denied`` with code ``Forbidden`` is the role's refusal, which holds for all writes alike."""
+    error, said = refused(api, status, headers, document), document if isinstance(document, dict) else {}
+    match status:
+        # A quota, a webhook or a namespace on its way out says no with 403, too: to this one object.
+        case 403 if not _BY_ROLE.search(_text(said.get("message"))):
+            return Rejected(str(error), code=error.code)
+        case 404 if said.get("kind") == "Status" and said.get("reason") == "NotFound":
+            return NotFound(str(error), code=error.code)
+        case 409:
+            return Stale(str(error), code=error.code)
+        case 422 if "metadata.uid" in _text(said.get("message")):
+            return Stale(str(error), code=error.code)
+    return error
 
 
 def broken(api: str, error: Exception) -> OutsideError:

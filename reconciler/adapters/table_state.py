@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from reconciler.adapters import table_keys as keys
@@ -26,7 +27,6 @@ _UNPACKED_BYTES = 64_000_000
 
 def from_state(state: ClusterState) -> dict[str, Any]:
     """The entity of a state."""
-    sightings = {key: at.isoformat() for key, at in state.sightings.items()}
     entity = entity_of(
         keys.cluster_key(state.cluster),
         ROW,
@@ -40,18 +40,17 @@ def from_state(state: ClusterState) -> dict[str, Any]:
         poisoned=state.poisoned,
         poisonedAt=state.poisoned_at,
         document=state.document,
+        denied=compact(_texts(state.denied)) if state.denied else None,
     )
     return {
         **entity,
-        **_packed("sightings", _newest(sightings), _SIGHTINGS_BYTES),
+        **_packed("sightings", _newest(_texts(state.sightings)), _SIGHTINGS_BYTES),
         **_packed("lastRun", _fitting(state.last_run), _LAST_RUN_BYTES),
     }
 
 
 def to_state(cluster: str, entity: Entity, version: str) -> ClusterState:
     """The state; what cannot be read is as in a new one (a lost sighting only makes us wait anew)."""
-    sightings = _unpacked("sightings", entity)
-    times = {key: moment(sightings, key) for key in sightings}
     return ClusterState(
         cluster=cluster,
         identity=words(entity, "identity"),
@@ -63,10 +62,20 @@ def to_state(cluster: str, entity: Entity, version: str) -> ClusterState:
         poisoned=whole(entity, "poisoned"),
         poisoned_at=moment(entity, "poisonedAt"),
         document=words(entity, "document"),
-        sightings={key: at for key, at in times.items() if at is not None},
+        denied=_times(_unpacked("denied", entity)),
+        sightings=_times(_unpacked("sightings", entity)),
         last_run=_unpacked("lastRun", entity),
         version=version,
     )
+
+
+def _texts(times: Mapping[str, datetime]) -> dict[str, str]:
+    return {key: at.isoformat() for key, at in times.items()}
+
+
+def _times(texts: Entity) -> dict[str, datetime]:
+    read = {key: moment(texts, key) for key in texts}
+    return {key: at for key, at in read.items() if at is not None}
 
 
 def _packed(name: str, value: Mapping[str, Any], most: int) -> dict[str, Any]:

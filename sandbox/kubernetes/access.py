@@ -40,6 +40,22 @@ def service_reader(user: str = "sandbox-reader") -> Role:
     return Role(user, (Rule(("get", "list", "watch"), ("services",)),))
 
 
+def status_writer(user: str = "sandbox-writer") -> Role:
+    """Reads Services, tells them results in their status, and writes Events."""
+    return _with(
+        service_reader(user), Rule(("patch",), ("services/status",)), Rule(("create", "patch"), ("events",))
+    )
+
+
+def annotator(user: str = "sandbox-annotator") -> Role:
+    """The same, and may patch all of a Service."""
+    return _with(status_writer(user), Rule(("patch",), ("services",)))
+
+
+def _with(role: Role, *rules: Rule) -> Role:
+    return Role(role.user, (*role.rules, *rules))
+
+
 def authenticate(header: str, roles: Mapping[str, Role], other: Callable[[str], Role | None]) -> Role:
     """The role of an Authorization header: of a known token, or what `other` says; 401 without one."""
     scheme, _, token = header.partition(" ")

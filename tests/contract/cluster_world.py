@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from tests.fakes.cluster import FakeCluster
 
 Json = dict[str, Any]
 PAGE = 3
+WRITER, ANNOTATOR = "writer", "annotator"  # tokens of the roles that may tell results
 
 
 def document(name: str, **spec: Any) -> Json:
@@ -40,6 +42,9 @@ class World(Protocol):
     def become_another(self) -> None:
         """Let another cluster answer."""
 
+    def events(self) -> list[tuple[str, str, int]]:
+        """Reason, message and count of each Event."""
+
 
 class FakeWorld:
     def __init__(self) -> None:
@@ -59,6 +64,10 @@ class FakeWorld:
         assert found
         self.fake.put(replace(found, uid="another"))
 
+    def events(self) -> list[tuple[str, str, int]]:
+        counts = Counter((event.reason, event.message) for event in self.fake.events)
+        return [(*told, count) for told, count in counts.items()]
+
 
 @dataclass
 class RealWorld:
@@ -70,6 +79,7 @@ class RealWorld:
 
     def put(self, service: Json) -> None:
         at = service["metadata"]
+        self.door.call("PUT", f"objects/namespaces/-/{at['namespace']}", {})
         self.door.call("PUT", f"objects/services/{at['namespace']}/{at['name']}", service)
 
     def remove(self, namespace: str, name: str) -> None:
@@ -77,6 +87,10 @@ class RealWorld:
 
     def become_another(self) -> None:
         self.door.call("POST", "swap-uid")
+
+    def events(self) -> list[tuple[str, str, int]]:
+        found = self.door.call("GET", "state")["objects"]["events"]
+        return [(event["reason"], event["message"], event["count"]) for event in found]
 
     def access(self, token: str = "") -> ApiAccess:
         """By server, CA and token file; the reader's token unless told."""

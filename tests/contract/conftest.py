@@ -14,6 +14,7 @@ from reconciler.adapters.kubernetes import KubernetesCluster
 from reconciler.model import ApiAccess
 from sandbox.arm import ArmOptions, start_arm
 from sandbox.kubernetes import ClusterOptions, start_cluster
+from sandbox.kubernetes.access import annotator, status_writer
 from sandbox.tls import Authority
 from tests.contract import azure_world as azure
 from tests.contract import cluster_world as clusters
@@ -70,7 +71,8 @@ def azure_world(request: pytest.FixtureRequest) -> azure.World:
 @pytest.fixture
 def real_cluster(authority: Authority, run: Run, tmp_path: Path) -> Iterator[clusters.RealWorld]:
     """A fresh cluster; lists are paged by three."""
-    running = run(start_cluster(ClusterOptions(), authority))
+    roles = {clusters.WRITER: status_writer(), clusters.ANNOTATOR: annotator()}
+    running = run(start_cluster(ClusterOptions(roles=roles), authority))
     door = BackDoor(running.url, authority.ca_path)
     world = clusters.RealWorld(KubernetesCluster(ApiAccess()), running, authority, door, tmp_path)
     world.cluster = KubernetesCluster(world.access(), 5, page_size=clusters.PAGE)
@@ -82,7 +84,9 @@ def real_cluster(authority: Authority, run: Run, tmp_path: Path) -> Iterator[clu
 
 @pytest.fixture(params=["fake", "real"])
 def cluster_world(request: pytest.FixtureRequest) -> clusters.World:
-    """Both, one after the other."""
+    """Both, one after the other; the adapter bears the token that may write the most."""
+    if request.param == "real":
+        request.getfixturevalue("real_cluster").access(clusters.ANNOTATOR)
     found: clusters.World = (
         clusters.FakeWorld() if request.param == "fake" else request.getfixturevalue("real_cluster")
     )

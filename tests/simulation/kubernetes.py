@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
+from reconciler.model import CONDITION, Condition
 from tests.simulation.kernel import Kernel
 from tests.simulation.steps import Settings
 
@@ -36,6 +37,11 @@ def annotated(settings: Settings) -> dict[str, str]:
     return {PREFIX + name: value for name, value in listed.items() if value is not None}
 
 
+def _condition(told: Condition) -> Json:
+    names = ("status", "reason", "message")
+    return {"type": CONDITION, "lastTransitionTime": told.since, **{n: getattr(told, n) for n in names}}
+
+
 class Api:
     """The Services of one cluster by name. ``changed`` is called with the name after each change."""
 
@@ -58,7 +64,11 @@ class Api:
         if not before or before["spec"]["type"] != settings.type or self.settings[name] != settings:
             self.live_since[name] = self.kernel.now
         self.settings[name] = settings
-        self._store(name, {"metadata": {**metadata, "annotations": annotated(settings)}, "spec": spec})
+        status = before.get("status", {}) if before else {}
+        self._store(
+            name,
+            {"metadata": {**metadata, "annotations": annotated(settings)}, "spec": spec, "status": status},
+        )
 
     def delete(self, name: str, *, force: bool) -> None:
         """Delete: at once, or once the finalizers are gone."""
@@ -80,6 +90,37 @@ class Api:
             self._drop(name)
         else:
             self._store(name, {**service, "metadata": merged})
+
+    def tell(self, name: str, uid: str, condition: Condition | None) -> Json | None:
+        """Our condition in the status, which wakes nobody; None where the Service is gone or another."""
+        service = self._same(name, uid)
+        if service is None:
+            return None
+        told = [] if condition is None else [_condition(condition)]
+        return self._kept(name, {**service, "status": {"conditions": told}})
+
+    def annotate(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> Json | None:
+        """Annotations beside the settings'; the cloud provider syncs the Service."""
+        service = self._same(name, uid)
+        if service is None:
+            return None
+        merged = {**service["metadata"]["annotations"], **annotations}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        found = self._kept(name, {**service, "metadata": {**service["metadata"], "annotations": kept}})
+        self.kernel.at(self.kernel.now, lambda: self.changed(name))
+        return found
+
+    def _same(self, name: str, uid: str) -> Json | None:
+        found = self.services.get(name)
+        return found if found and found["metadata"]["uid"] == uid else None
+
+    def _kept(self, name: str, service: Json) -> Json:
+        """Stored with a new version, or as it was where nothing changed."""
+        if service == self.services[name]:
+            return service
+        metadata = {**service["metadata"], "resourceVersion": str(next(self._versions))}
+        self.services[name] = {**service, "metadata": metadata}
+        return self.services[name]
 
     def _metadata(self, name: str) -> Json:
         uid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.cluster}/{name}/{next(self._made)}"))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any, Protocol, TypeVar, cast
 
 from reconciler import reading
 from reconciler.errors import NotFound, OutsideError, RetryLater
-from reconciler.model import LoadBalancer, PrivateLinkService, PublicIp, Service, Subnet
+from reconciler.model import (
+    Condition,
+    LoadBalancer,
+    PrivateLinkService,
+    PublicIp,
+    Service,
+    ServiceEvent,
+    ServiceRef,
+    Subnet,
+)
 from reconciler.ports import Accepted
 from tests.simulation.arm import Subscription
 from tests.simulation.documents import network
@@ -177,6 +186,29 @@ class SimCluster:
             return reading.digest((s.uid, s.resource_version) for s in self._services())
 
         return self._do("digest", "", act)
+
+    def patch_status(self, service: ServiceRef, condition: Condition | None) -> Service:
+        def act() -> Service:
+            return _noun(None if self._imposter else self._api.tell(service.name, service.uid, condition))
+
+        return self._do("patch_status", service.key, act)
+
+    def patch_annotations(self, service: ServiceRef, annotations: Mapping[str, str | None]) -> Service:
+        def act() -> Service:
+            found = None if self._imposter else self._api.annotate(service.name, service.uid, annotations)
+            return _noun(found)
+
+        return self._do("patch_annotations", service.key, act)
+
+    def record_event(self, event: ServiceEvent) -> None:
+        self._do("record_event", f"{event.service.key} {event.reason}", lambda: None)
+
+
+def _noun(found: Json | None) -> Service:
+    service = reading.service(found) if found else None
+    if service is None:
+        raise NotFound("the Service is not there")
+    return service
 
 
 class SimAzure:

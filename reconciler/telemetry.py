@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Lock
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -252,9 +253,32 @@ def _instrument(meter: metrics.Meter, metric: Metric) -> Callable[..., None]:
         case Kind.COUNTER:
             return meter.create_counter(metric.name, metric.unit, metric.description).add
         case Kind.GAUGE:
-            return meter.create_gauge(metric.name, metric.unit, metric.description).set
+            latest = _Latest()
+            meter.create_observable_gauge(metric.name, [latest.drain], metric.unit, metric.description)
+            return latest.set
         case Kind.HISTOGRAM:
             return meter.create_histogram(metric.name, metric.unit, metric.description).record
+
+
+class _Latest:
+    """The values of a gauge since they were collected last, each told once.
+
+    A plain gauge would be told on and on by an instance that ran a cluster last an hour ago, beside the one
+    that runs it now.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[tuple[str, str], ...], float] = {}
+        self._lock = Lock()
+
+    def set(self, value: float, attributes: Mapping[str, str]) -> None:
+        with self._lock:
+            self._values[tuple(sorted(attributes.items()))] = value
+
+    def drain(self, options: metrics.CallbackOptions) -> list[metrics.Observation]:
+        with self._lock:
+            values, self._values = self._values, {}
+        return [metrics.Observation(value, dict(attributes)) for attributes, value in values.items()]
 
 
 def _given(provider: object) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -28,6 +29,7 @@ class Ear:
     telemetry: Telemetry
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
+    heard: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
 
     def spans(self, name: str = "") -> list[ReadableSpan]:
         """The spans that ended, in that order; all, or those of a name."""
@@ -44,13 +46,20 @@ class Ear:
         mine = parent.context.span_id
         return sorted(s.name for s in self.spans() if s.parent and s.parent.span_id == mine)
 
-    def points(self) -> dict[str, list[Any]]:
-        """All that was told so far, by the metric's name."""
+    def collect(self) -> dict[str, list[Any]]:
+        """What an exporter would get this minute, by the metric's name."""
         data = self.reader.get_metrics_data()
         metrics = [
             m for r in (data.resource_metrics if data else ()) for s in r.scope_metrics for m in s.metrics
         ]
         return {m.name: list(m.data.data_points) for m in metrics}
+
+    def points(self) -> dict[str, list[Any]]:
+        """The last of each series, by the metric's name."""
+        for name, points in self.collect().items():
+            for point in points:
+                self.heard[name][frozenset(point.attributes.items())] = point
+        return {name: list(series.values()) for name, series in self.heard.items()}
 
     def values(self, metric: Metric) -> Values:
         """By the values of the attributes, in the table's order: a count, what a gauge shows, a histogram's sum."""

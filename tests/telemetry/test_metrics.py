@@ -159,6 +159,14 @@ def test_states_that_have_gone(world: World, ear: Ear) -> None:
     assert (links["prod", "Updating"], links["prod", "Succeeded"]) == (0, 1)
 
 
+def test_a_gauge_is_told_once(world: World, ear: Ear) -> None:
+    """Several instances live at once: one that ran the cluster an hour ago must not contradict the one that does."""
+    gauges = {metric.name for metric in telemetry.METRICS if metric.kind is telemetry.Kind.GAUGE}
+    world.handle()
+    assert gauges & set(ear.collect()) == gauges - {telemetry.REFUSALS.name}
+    assert gauges & set(ear.collect()) == set()
+
+
 def test_what_the_brake_holds(ear: Ear) -> None:
     """As long as a person has not decided; the alert looks at the last value."""
     services = worlds.some(4)

@@ -233,3 +233,46 @@ def accept_identity(
     from reconciler.cli.requests import accept_identity as ask
 
     return _run(config, [cluster] if cluster else None, output, lambda session: ask(session, uid))
+
+
+@app.command(epilog=epilog(RICH, (0, 1, 130)))
+def doctor(
+    config: ConfigOption = "",
+    cluster: ClusterOption = None,
+    output: OutputOption = Output.TEXT,
+    function_url: Annotated[
+        str,
+        typer.Option(
+            "--function-url",
+            metavar="URL",
+            show_default=False,
+            help="The function app's address, to be looked at, too.",
+        ),
+    ] = "",
+    function_key: Annotated[
+        str,
+        typer.Option(
+            "--function-key",
+            metavar="KEY",
+            envvar="FUNCTION_KEY",
+            show_default=False,
+            help="A key of the function app; better given by the environment variable FUNCTION_KEY.",
+        ),
+    ] = "",
+    timeout: Annotated[
+        int,
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=1, max=3600, help="What has not answered by then failed."
+        ),
+    ] = 90,
+) -> int:
+    """Check that everything needed is there.
+
+    Settings, sign-in, permissions, clusters, subnets, limits, storage, clock; for each failure what to run. It writes
+    nothing: rights are asked for, not tried. They are those of whoever runs it, not the function app's.
+    """
+    from reconciler.cli.doctor import show_diagnoses
+    from reconciler.cli.session import Common, guarded
+
+    common = Common(config, tuple(cluster or ()), output is Output.JSON)
+    return guarded(common, lambda screen: show_diagnoses(common, screen, function_url, function_key, timeout))

@@ -51,12 +51,17 @@ def mistake(sentence: str) -> BadRequest:
 
 
 def run(common: Common, command: Callable[[Session], int]) -> int:
+    """Run a command on settings and clusters that are right, and return its exit code."""
+    return guarded(common, lambda screen: command(opened(common, screen)))
+
+
+def guarded(common: Common, command: Callable[[Screen], int]) -> int:
     """Run a command and return its exit code; what fails on purpose becomes a sentence."""
     screen = Screen(common.json)
     # The identity library warns at length about each way to sign in that is not set up; we say it once.
     logging.getLogger("azure").setLevel(logging.ERROR)
     try:
-        return command(opened(common, screen))
+        return command(screen)
     except SettingsError as error:
         screen.complain(f"The settings are wrong:\n{error}")
     except (OutsideError, BadRequest) as error:
@@ -72,7 +77,7 @@ def run(common: Common, command: Callable[[Session], int]) -> int:
 def opened(common: Common, screen: Screen) -> Session:
     """Settings and clusters. Raises SettingsError with every mistake."""
     loaded = settings_module.load(environment(common))
-    configs = _chosen(common, wiring.configs_of(loaded)())
+    configs = chosen(common, wiring.configs_of(loaded)())
     return Session(loaded, configs, bool(common.clusters), screen)
 
 
@@ -85,7 +90,7 @@ def environment(common: Common) -> Mapping[str, str]:
     return environ
 
 
-def _chosen(common: Common, configs: Mapping[str, ClusterConfig]) -> tuple[ClusterConfig, ...]:
+def chosen(common: Common, configs: Mapping[str, ClusterConfig]) -> tuple[ClusterConfig, ...]:
     """The clusters that are asked for. Raises BadRequest for a name that is not configured."""
     names = tuple(dict.fromkeys(common.clusters or sorted(configs)))
     if unknown := [name for name in names if name not in configs]:

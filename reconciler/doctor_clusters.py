@@ -1,0 +1,169 @@
+"""The doctor's looks at one cluster: its API, and its part of Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from reconciler import arm_ids, doctor
+from reconciler.claims import asks
+from reconciler.doctor import Diagnosis
+from reconciler.doctor_permissions import remedy
+from reconciler.doctor_rounds import Look, Patient
+from reconciler.errors import Denied, NotFound
+from reconciler.model import ClusterConfig, PrivateLinkService
+from reconciler.planning import needs as wanted
+from reconciler.ports import Cluster
+
+READER_MANIFEST = "kubectl apply -f infra/rbac/services-read.yaml (with the identity's object id)"
+OUT_OF_REACH = (
+    "kubectl get --raw /version with the same address: is the cluster up, and may this network reach it (authorized "
+    "IP ranges, private endpoint, DNS)?"
+)
+STATUS_MANIFEST = "kubectl apply -f infra/rbac/services-status.yaml (with the identity's object id)"
+
+
+def cluster_looks(patient: Patient, config: ClusterConfig) -> list[Look]:
+    """Everything about one cluster; of one that is not resolved, why."""
+    if config.unresolved:
+        return [Look("clusters", config.name, partial(_unresolved, config))]
+    return [
+        Look("clusters", config.name, partial(_answers, patient, config), READER_MANIFEST, OUT_OF_REACH),
+        *_azure(patient, config),
+    ]
+
+
+def _unresolved(config: ClusterConfig) -> Iterator[Diagnosis]:
+    yield Diagnosis(
+        "clusters", config.name, "failed", config.unresolved, "do as the sentence says, then run this again"
+    )
+
+
+def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
+    """Reach, identity, Services, and what may be written back."""
+    cluster = patient.cluster_of(config)
+    identity = cluster.identity()
+    accepted = patient.ledger.state(config.name).identity if patient.ledger else ""
+    if accepted and accepted != identity:
+        yield Diagnosis(
+            "clusters",
+            config.name,
+            "failed",
+            f"another cluster answers: its identity is {identity}, it was {accepted}",
+            f"if it was rebuilt: plsctl accept-identity {identity} --cluster {config.name}",
+        )
+    services = cluster.list_services()
+    asking = sum(service.live and asks(service, config.pls_prefix) for service in services)
+    sentence = f"answers as {identity}: {len(services)} Services of type LoadBalancer, {asking} ask for a PLS"
+    yield Diagnosis("clusters", config.name, "ok", sentence)
+    yield from _reviewed(config, cluster)
+    for subnet_id in wanted.subnets(config, services):
+        if not arm_ids.same(subnet_id, _default_subnet(config)):
+            yield from _subnet(patient, config, subnet_id)
+
+
+def _reviewed(config: ClusterConfig, cluster: Cluster) -> Iterator[Diagnosis]:
+    may = getattr(cluster, "may", None)
+    if may is None or config.mode == "plan":
+        return
+    lacking = [
+        f"{verb} {of}"
+        for verb, of in (("patch", "services/status"), ("create", "events"))
+        if not may(verb, of)
+    ]
+    if lacking:
+        sentence = f"Services are told nothing: not allowed to {' and to '.join(lacking)}"
+        yield Diagnosis("clusters", config.name, "warning", sentence, STATUS_MANIFEST)
+    else:
+        yield Diagnosis(
+            "clusters", config.name, "ok", "Services can be told what becomes of them (status, Events)"
+        )
+
+
+# -- a cluster's part of Azure
+
+
+def _azure(patient: Patient, config: ClusterConfig) -> list[Look]:
+    return [
+        Look(
+            "reading Azure",
+            f"{config.name}: load balancers",
+            partial(_balancers, patient, config),
+            remedy(_group(config)),
+        ),
+        Look("reading Azure", f"{config.name}: Private Link Services", partial(_links, patient, config)),
+        Look("reading Azure", f"{config.name}: addresses", partial(_addresses, patient, config)),
+        Look(
+            "network",
+            f"{config.name}: subnet {config.default_subnet}",
+            partial(_subnet, patient, config, _default_subnet(config)),
+        ),
+    ]
+
+
+def _group(config: ClusterConfig) -> str:
+    return arm_ids.group_id(config.subscription, config.load_balancer_resource_group)
+
+
+def _balancers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
+    group = config.load_balancer_resource_group
+    balancers = patient.azure.list_load_balancers(config.subscription, group)
+    subject = f"{config.name}: load balancers"
+    if not balancers:
+        yield Diagnosis(
+            "reading Azure",
+            subject,
+            "warning",
+            f"there is none in resource group {group}: no Service has one yet, or loadBalancerResourceGroup is another",
+            f"az network lb list --subscription {config.subscription} -o table",
+        )
+        return
+    fronts = sum(len(balancer.frontends) for balancer in balancers)
+    yield Diagnosis("reading Azure", subject, "ok", f"{len(balancers)} with {fronts} frontends in {group}")
+    yield from doctor.limits(config.name, balancers, _all_links(patient, config))
+
+
+def _all_links(patient: Patient, config: ClusterConfig) -> tuple[PrivateLinkService, ...]:
+    try:
+        return patient.azure.list_private_link_services(config.subscription)
+    except Denied:
+        return patient.azure.list_private_link_services_in(config.subscription, config.pls_resource_group)
+
+
+def _links(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
+    subject, group = f"{config.name}: Private Link Services", config.pls_resource_group
+    try:
+        found = patient.azure.list_private_link_services(config.subscription)
+        yield Diagnosis("reading Azure", subject, "ok", f"{len(found)} in the subscription")
+    except Denied:
+        found = patient.azure.list_private_link_services_in(config.subscription, group)
+        sentence = (
+            f"only resource groups can be read ({len(found)} in {group}); those elsewhere cannot be seen"
+        )
+        scope = f"/subscriptions/{config.subscription}"
+        advice = f"give privateLinkServices/read on the subscription: az role assignment create --role Reader --scope {scope} --assignee OBJECT_ID"
+        yield Diagnosis("reading Azure", subject, "warning", sentence, advice)
+
+
+def _addresses(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
+    public = patient.azure.list_public_ips(config.subscription, config.load_balancer_resource_group)
+    cards = patient.azure.list_nat_addresses(config.subscription, config.pls_resource_group)
+    sentence = f"{len(public)} public IP addresses, {len(cards)} network interfaces"
+    yield Diagnosis("reading Azure", f"{config.name}: addresses", "ok", sentence)
+
+
+def _default_subnet(config: ClusterConfig) -> str:
+    return arm_ids.subnet(
+        config.network_subscription, config.vnet_resource_group, config.vnet_name, config.default_subnet
+    )
+
+
+def _subnet(patient: Patient, config: ClusterConfig, subnet_id: str) -> Iterator[Diagnosis]:
+    try:
+        seen = patient.azure.get_subnet(subnet_id)
+    except NotFound as error:
+        subject = f"{config.name}: subnet {arm_ids.last_name(subnet_id)}"
+        advice = f"az network vnet subnet list -g {config.vnet_resource_group} --vnet-name {config.vnet_name} -o table"
+        yield Diagnosis("network", subject, "failed", f"it is not there ({error})", advice)
+    else:
+        yield from doctor.subnet(config.name, seen, patient.limits.subnet_policy == "report")

@@ -1,0 +1,159 @@
+"""The doctor's looks: each asks one thing of the outside and says what it found.
+
+Reads only: what may be written is asked (Azure's permissions, the cluster's access reviews), never tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from reconciler import arm_ids, doctor
+from reconciler.doctor import Diagnosis
+from reconciler.doctor_clusters import cluster_looks
+from reconciler.doctor_permissions import missing, needs, remedy
+from reconciler.doctor_rounds import Look, Patient, Rights
+from reconciler.errors import NotFound
+from reconciler.model import ClusterConfig
+from reconciler.ports import Ledger
+
+
+def looks(patient: Patient) -> list[Look]:
+    """Everything there is to look at, each place once however many clusters share it."""
+    found = [Look("sign-in", "Azure", partial(_signed_in, patient.rights), "az login")]
+    subscriptions = sorted({c.subscription for c in patient.configs if c.subscription})
+    found += [_subscription(patient, subscription) for subscription in subscriptions]
+    resolved = [config for config in patient.configs if not config.unresolved]
+    found += _permissions(patient, resolved)
+    for config in patient.configs:
+        found += cluster_looks(patient, config)
+    return [*found, *_storage(patient), *_app(patient)]
+
+
+def _signed_in(rights: Rights) -> Iterator[Diagnosis]:
+    yield Diagnosis("sign-in", "Azure", "ok", f"signed in as {doctor.who(rights.identity())}")
+
+
+def _subscription(patient: Patient, subscription: str) -> Look:
+    run = partial(_clock, patient, subscription)
+    return Look(
+        "clock", f"subscription {subscription}", run, f"az account show --subscription {subscription}"
+    )
+
+
+def _clock(patient: Patient, subscription: str) -> Iterator[Diagnosis]:
+    yield doctor.skew(patient.rights.time(subscription), patient.clock.now(), "Azure")
+
+
+# -- permissions
+
+
+def _permissions(patient: Patient, configs: Iterable[ClusterConfig]) -> list[Look]:
+    """One look per scope, with the actions that any cluster needs there."""
+    scopes: dict[str, tuple[str, dict[str, None]]] = {}
+    for config in configs:
+        for need in needs(config, patient.limits.subnet_policy):
+            _, actions = scopes.setdefault(arm_ids.key(need.scope), (need.scope, {}))
+            actions.update(dict.fromkeys(need.actions))
+    return [
+        Look(
+            "permissions",
+            _shown(scope),
+            partial(_permitted, patient.rights, scope, tuple(actions)),
+            remedy(scope),
+        )
+        for scope, actions in scopes.values()
+    ]
+
+
+def _shown(scope: str) -> str:
+    """A scope as people say it."""
+    parts = scope.strip("/").split("/")
+    within = "/".join(parts[6:])
+    return f"resource group {parts[3]}" + (f", {within}" if within else "")
+
+
+def _permitted(rights: Rights, scope: str, actions: tuple[str, ...]) -> Iterator[Diagnosis]:
+    lacking = missing(rights.at(scope), actions)
+    where = _shown(scope)
+    if lacking:
+        names = ", ".join(action.removeprefix("Microsoft.Network/") for action in lacking)
+        yield Diagnosis("permissions", where, "failed", f"not granted: {names}", remedy(scope))
+    else:
+        yield Diagnosis("permissions", where, "ok", f"all {len(actions)} needed actions are granted")
+
+
+# -- storage, function app
+
+
+def _storage(patient: Patient) -> list[Look]:
+    advice = "give the identity Storage Table and Queue Data Contributor, or set AzureWebJobsStorage to the account"
+    if patient.ledger is None or patient.queue is None:
+        skipped = Diagnosis(
+            "storage",
+            "ledger",
+            "skipped",
+            "no storage is configured (AzureWebJobsStorage): plan can do without",
+        )
+        return [Look("storage", "ledger", lambda: [skipped])]
+    return [
+        Look("storage", "tables", partial(_tables, patient.ledger, patient.configs), advice),
+        Look("storage", "queue", partial(_queue, patient.queue), advice),
+    ]
+
+
+def _tables(ledger: Ledger, configs: Sequence[ClusterConfig]) -> Iterator[Diagnosis]:
+    names = [config.name for config in configs]
+    states = {state.cluster: state for state in ledger.states()}
+    for name in names[:1]:
+        ledger.lease(name), ledger.ownership(name), ledger.sharing(name), ledger.history(name, 1)
+    yield Diagnosis(
+        "storage",
+        "tables",
+        "ok",
+        f"readable; {sum(n in states for n in names)} of {len(names)} clusters have run",
+    )
+    for name in names:
+        state = states.get(name)
+        if state and state.paused:
+            yield Diagnosis(
+                "storage", name, "warning", "the cluster is paused", f"plsctl resume --cluster {name}"
+            )
+        if state and state.last_run.get("heldDigest"):
+            held = state.last_run["heldDigest"]
+            sentence = f"deletes are held back under {held}"
+            yield Diagnosis(
+                "storage",
+                name,
+                "warning",
+                sentence,
+                f"plsctl plan --cluster {name}; plsctl release {held} --cluster {name}",
+            )
+
+
+def _queue(count: Callable[[], int]) -> Iterator[Diagnosis]:
+    try:
+        yield Diagnosis("storage", "queue", "ok", f"readable; about {count()} messages wait")
+    except NotFound:
+        sentence = "the queue is not there yet: the function app makes it at its first run"
+        yield Diagnosis(
+            "storage", "queue", "warning", sentence, "deploy the function app, or run: plsctl apply"
+        )
+
+
+def _app(patient: Patient) -> list[Look]:
+    if patient.app is None:
+        said = Diagnosis("function app", "", "skipped", "not asked: give its address with --function-url")
+        return [Look("function app", "", lambda: [said])]
+    return [
+        Look(
+            "function app",
+            "",
+            partial(_reachable, patient.app),
+            "az functionapp show; is the address right, is the app running?",
+        )
+    ]
+
+
+def _reachable(app: Callable[[], str]) -> Iterator[Diagnosis]:
+    yield Diagnosis("function app", "", "ok", app())

@@ -1,0 +1,104 @@
+"""Which actions of Azure's roles are needed where, and which of them are not granted. Pure.
+
+The actions are those of infra/roles.json; a test compares them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from reconciler import arm_ids
+from reconciler.model import ClusterConfig, SubnetPolicy
+
+Place = Literal["links", "balancers", "subnet", "aks"]
+
+_NETWORK = "Microsoft.Network"
+READ: dict[Place, tuple[str, ...]] = {
+    "links": (f"{_NETWORK}/privateLinkServices/read", f"{_NETWORK}/networkInterfaces/read"),
+    "balancers": (f"{_NETWORK}/loadBalancers/read", f"{_NETWORK}/publicIPAddresses/read"),
+    "subnet": (f"{_NETWORK}/virtualNetworks/subnets/read",),
+    "aks": (
+        "Microsoft.ContainerService/managedClusters/read",
+        "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
+    ),
+}
+WRITE: dict[Place, tuple[str, ...]] = {
+    "links": (
+        f"{_NETWORK}/privateLinkServices/write",
+        f"{_NETWORK}/privateLinkServices/delete",
+        f"{_NETWORK}/privateLinkServices/privateEndpointConnections/delete",
+    ),
+    "balancers": (
+        f"{_NETWORK}/loadBalancers/loadBalancingRules/read",
+        f"{_NETWORK}/loadBalancers/frontendIPConfigurations/join/action",
+    ),
+    "subnet": (f"{_NETWORK}/virtualNetworks/subnets/join/action",),
+}
+SUBNET_POLICY_WRITE = (f"{_NETWORK}/virtualNetworks/subnets/write",)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one role gives at a scope: patterns with ``*``."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Actions that a cluster needs at a scope; ``writes`` tells those of a writing mode from reads."""
+
+    scope: str
+    actions: tuple[str, ...]
+    writes: bool = False
+
+
+def needs(config: ClusterConfig, policy: SubnetPolicy) -> Iterator[Need]:
+    """What one cluster needs, by scope. Mode plan only reads."""
+    places: dict[Place, str] = {
+        "links": arm_ids.group_id(config.subscription, config.pls_resource_group),
+        "balancers": arm_ids.group_id(config.subscription, config.load_balancer_resource_group),
+        "subnet": arm_ids.subnet(
+            config.network_subscription, config.vnet_resource_group, config.vnet_name, config.default_subnet
+        ),
+    }
+    if config.access.aks:
+        places["aks"] = config.access.aks
+    for place, scope in places.items():
+        yield Need(scope, READ[place])
+        if config.mode != "plan" and place in WRITE:
+            yield Need(scope, WRITE[place], writes=True)
+    if config.mode != "plan" and policy == "disable":
+        yield Need(places["subnet"], SUBNET_POLICY_WRITE, writes=True)
+
+
+def missing(grants: Iterable[Grant], actions: Iterable[str]) -> tuple[str, ...]:
+    """The actions that no grant gives. One role's ``notActions`` take nothing from another's ``actions``."""
+    every = tuple(grants)
+    return tuple(action for action in actions if not any(_gives(grant, action) for grant in every))
+
+
+def _gives(grant: Grant, action: str) -> bool:
+    return _any(grant.actions, action) and not _any(grant.not_actions, action)
+
+
+def _any(patterns: Iterable[str], action: str) -> bool:
+    return any(_compiled(pattern).fullmatch(action) for pattern in patterns)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE)
+
+
+def remedy(scope: str) -> str:
+    """How to see, and to give, what is missing at a scope."""
+    return (
+        "give the identity the project's roles (infra/roles.json; azd provision), or: "
+        f"az role assignment create --assignee OBJECT_ID --role 'Network Contributor' --scope {scope}"
+    )

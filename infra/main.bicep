@@ -190,6 +190,11 @@ param virtualNetworkAddressPrefix string = ''
 @description('Optional. Mail address that alerts go to; without it alerts are shown in the portal only.')
 param alertEmail string = ''
 
+@description('Optional. Days that logs, spans and metrics are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionInDays int = 30
+
 // ---------------------------------------------------------------- resources
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -230,6 +235,7 @@ module monitoring 'modules/monitoring.bicep' = {
     location: location
     tags: allTags
     alertEmail: alertEmail
+    retentionInDays: logRetentionInDays
   }
 }
 

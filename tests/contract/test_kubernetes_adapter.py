@@ -260,3 +260,18 @@ def test_a_dripping_server_ends_at_the_time_limit(script: Scripted, authority: A
     with pytest.raises(RetryLater, match="within"):
         cluster.list_services()
     cluster.close()
+
+
+def test_the_api_says_what_our_identity_may_do(real_cluster: RealWorld) -> None:
+    """Asked, not tried: the doctor must not write."""
+    running, folder = real_cluster.running, real_cluster.directory
+    paths = {
+        "reader": running.kubeconfig(folder / "reader", token=running.reader_token),
+        "admin": running.kubeconfig(folder / "admin"),
+    }
+    reader, admin = (KubernetesCluster(ApiAccess(kubeconfig=str(path))) for path in paths.values())
+    assert reader.may("list", "services")
+    assert not reader.may("patch", "services/status")
+    assert admin.may("patch", "services/status")
+    reader.close()
+    admin.close()

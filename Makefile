@@ -20,7 +20,7 @@ PACKAGES = $(wildcard reconciler sandbox function_app.py tests tools)
 AZURITE := .tools/azurite
 ARGS ?=
 
-.PHONY: help setup format check test test-chaos bench demo sandbox package lock audit venv313 clean
+.PHONY: help setup format check test test-browser test-chaos bench demo sandbox package lock audit venv313 clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ check: .venv/.installed ## formatting, lint, types, import contracts
 
 test: setup check ## all checks and all tests (ARGS='-k name' for a few)
 	$(if $(wildcard tests),$(BIN)/python -m pytest -n 4 $(ARGS))
+
+test-browser: setup ## the dashboard in a real browser, one that is on the machine (WRITE_DOCS=1 writes its pictures)
+	@$(BIN)/python -m tests.browser.chromium >/dev/null
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-chaos: setup ## the exhaustive tests: every crash, every fault, long simulations (ARGS='-k name')
 	CHAOS=full $(BIN)/python -m pytest -n 4 -m chaos $(ARGS)

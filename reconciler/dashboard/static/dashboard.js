@@ -12,8 +12,10 @@
   const key = () => sessionStorage.getItem(KEY) || "";
   const wanted = () => new URLSearchParams(location.hash.slice(1)).get("cluster") || "";
 
-  function say(text, bad = false) {
+  // What is said until the next good answer is no longer true after it; the rest stays until something else is said.
+  function say(text, bad = false, passing = false) {
     const notice = at("notice");
+    notice.dataset.passing = passing ? "yes" : "";
     if (notice.textContent !== text) notice.textContent = text;
     notice.classList.toggle("bad", bad);
   }
@@ -45,7 +47,7 @@
       if (answer.status === 200) body = await answer.json();
     } catch {
       if (mine !== asking) return;
-      say("The functions cannot be reached. It is tried again.", true);
+      say("The functions cannot be reached. It is tried again.", true, true);
       return again();
     }
     if (mine !== asking) return; // another question has been asked since
@@ -54,9 +56,9 @@
       show(body, cluster);
     } else if (answer.status !== 304) {
       await failed(answer);
-      if (answer.status === 401 || answer.status === 403) return;
-      return again();
+      return answer.status === 401 || answer.status === 403 ? undefined : again();
     }
+    if (at("notice").dataset.passing) say("");
     at("checked").textContent = `Looked at ${new Date().toLocaleTimeString()}`;
     arrived();
     again();
@@ -72,11 +74,11 @@
     const error = await told(answer);
     if (error.code === "SignIn") return say("You are not signed in. Reload the page to sign in.", true);
     if (answer.status === 401 || answer.status === 403) return ask("This key was not accepted.");
-    say(error.message || `The functions answered with ${answer.status}.`, true);
+    say(error.message || `The functions answered with ${answer.status}.`, true, true);
   }
 
   function show(body, cluster) {
-    const kept = remember();
+    const kept = remember(), entered = at("ask").contains(document.activeElement);
     at("ask").hidden = true;
     at("tools").hidden = at("filter").hidden = false;
     at("forget").hidden = !byKey;
@@ -85,10 +87,10 @@
     if (body.cluster !== shown && !at("fresh").hidden) at("fresh").hidden = true;
     [run, shown] = [body.run, cluster];
     document.title = body.cluster ? `${body.cluster} · Private Link Services` : "Private Link Services";
-    if (!awaiting) say("");
     filter();
     ages();
-    kept();
+    if (entered) at("overview").focus({ preventScroll: true });
+    else kept();
   }
 
   // Who is on a button of what is replaced stays on it.
@@ -143,9 +145,12 @@
 
   // What is asked of the functions
 
+  // Not disabled: that would take the focus from whoever pressed it.
+  const busy = (button, yes) => button.setAttribute("aria-disabled", String(yes));
+
   async function resync(button) {
     const { cluster } = button.dataset, before = run;
-    button.disabled = true;
+    busy(button, true);
     try {
       const answer = await call("POST", "resync", { cluster });
       if (answer.status === 202) {
@@ -156,7 +161,7 @@
     } catch {
       say("The functions cannot be reached. Nothing was asked for.", true);
     } finally {
-      button.disabled = false;
+      busy(button, false);
     }
   }
 
@@ -181,7 +186,7 @@
 
   async function plan(button) {
     const { cluster } = button.dataset;
-    button.disabled = true;
+    busy(button, true);
     say(`Looking at ${cluster} …`);
     try {
       const answer = await call("GET", "plan", { cluster });
@@ -192,7 +197,7 @@
     } catch {
       say("The functions cannot be reached, or the look took too long.", true);
     } finally {
-      button.disabled = false;
+      busy(button, false);
     }
   }
 
@@ -216,7 +221,7 @@
     const close = make("button", "Close");
     close.type = "button";
     close.addEventListener("click", () => { at("fresh").hidden = true; at("plan-now")?.focus(); });
-    const calm = found.unread ? "Left untouched, because it could not be read." : "Nothing to write: Azure is as the Services wish it.";
+    const calm = found.unread ? "Left untouched, because it could not be read." : "Nothing to write.";
     at("fresh").replaceChildren(make("div", "", "part",
       make("div", "", "head", make("h3", `Plan of ${cluster}, as of ${new Date().toLocaleTimeString()}`), close),
       items.length ? make("ul", "", "lines writes", ...items) : make("p", calm, "quiet"),
@@ -245,8 +250,7 @@
     event.preventDefault();
     sessionStorage.setItem(KEY, at("key").value.trim());
     at("key").value = "";
-    at("ask").hidden = true;
-    say("Fetching …");
+    say("Fetching …", false, true);
     load();
   });
   at("forget").addEventListener("click", () => ask(""));
@@ -256,7 +260,7 @@
   at("group").addEventListener("change", filter);
   at("live").addEventListener("change", again);
   at("detail").addEventListener("click", (event) => {
-    const button = event.target.closest("button");
+    const button = event.target.closest("button:not([aria-disabled=true])");
     if (button?.id === "resync") resync(button);
     if (button?.id === "plan-now") plan(button);
   });

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler import arm_ids
+from reconciler.errors import Denied, OutsideError
 from reconciler.model import ClusterConfig, Discovery, Json
 
 PROVIDER, KIND = "Microsoft.ContainerService", "managedClusters"
@@ -202,9 +203,23 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def denied(resource_id: str, words: str) -> str:
-    """What to grant where the resource must not be read, or its server's address not be asked for."""
-    return f"{words}. Give our identity the role {USER_ROLE} on {resource_id}"
+def refusal(resource_id: str, error: OutsideError) -> str:
+    """Why a cluster, or its server's address, could not be read; with the role where one is missing."""
+    if not is_role_missing(error):
+        return str(error)
+    return f"{error}. Give our identity the role {USER_ROLE} on {resource_id}"
+
+
+def unlisted(subscription: str, error: OutsideError) -> str:
+    """Why the clusters of a subscription could not be listed; with what to grant where a role is missing."""
+    if not is_role_missing(error):
+        return str(error)
+    return f"{error}. Give our identity {PROVIDER}/{KIND}/read on the subscription {subscription}"
+
+
+def is_role_missing(error: OutsideError) -> bool:
+    """ARM's own 403, not that nobody is signed in."""
+    return isinstance(error, Denied) and error.code.endswith("AuthorizationFailed")
 
 
 def matches(discovery: Discovery, cluster: ManagedCluster) -> bool:

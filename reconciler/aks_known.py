@@ -119,7 +119,7 @@ def _blind(discovery: Discovery, known: Known) -> str:
     why = known.unlisted.get(discovery.subscription.lower(), "they were not listed yet")
     return (
         f"which AKS clusters of the subscription {discovery.subscription} bear the tag {discovery.tag} is unknown "
-        f"({why}); finding them needs {aks.PROVIDER}/{aks.KIND}/read on the subscription"
+        f"({why})"
     )
 
 

@@ -132,7 +132,8 @@ class _Round:
     def ask(self, listed: ClusterList) -> Known:
         """What is known after it."""
         lists = self._each(_to_list(listed), self._list)
-        known = self._after(self._views(wanted(listed), lists), lists)
+        ids = wanted(listed)
+        known = self._after(ids, self._views(ids, lists), lists)
         return replace(known, networks=self._networks(listed, known))
 
     def _list(self, subscription_id: str) -> Listed:
@@ -153,7 +154,9 @@ class _Round:
             ids.keys() - views.keys(), lambda key: self._azure.managed_cluster(ids[key])
         )
 
-    def _after(self, views: Mapping[str, View], lists: Mapping[str, Listed | OutsideError]) -> Known:
+    def _after(
+        self, ids: Mapping[str, str], views: Mapping[str, View], lists: Mapping[str, Listed | OutsideError]
+    ) -> Known:
         """What was read is taken over; what could not be read stays as it was, unless it is gone."""
         before = self._before
         clusters = {key: before.clusters[key] for key in views if key in before.clusters}
@@ -162,9 +165,9 @@ class _Round:
         kept = {key: before.lists[key] for key in lists if key in before.lists}
         return Known(
             clusters={key: cluster for key, cluster in clusters.items() if key not in gone},
-            amiss={key: _why(key, view) for key, view in views.items() if isinstance(view, OutsideError)},
+            amiss={key: _why(ids[key], v) for key, v in views.items() if isinstance(v, OutsideError)},
             lists=kept | {key: view for key, view in lists.items() if not isinstance(view, OutsideError)},
-            unlisted={key: str(view) for key, view in lists.items() if isinstance(view, OutsideError)},
+            unlisted={key: aks.unlisted(key, v) for key, v in lists.items() if isinstance(v, OutsideError)},
         )
 
     def _networks(self, listed: ClusterList, known: Known) -> dict[Place, Networks]:
@@ -201,10 +204,10 @@ def _to_list(listed: ClusterList) -> set[str]:
     return several | {d.subscription.lower() for d in listed.discoveries}
 
 
-def _why(key: str, error: OutsideError) -> str:
+def _why(resource_id: str, error: OutsideError) -> str:
     if isinstance(error, NotFound):
-        return f"there is no AKS cluster {key} ({error})"
-    return aks.denied(key, str(error)) if isinstance(error, Denied) else str(error)
+        return f"there is no AKS cluster {resource_id} ({error})"
+    return aks.refusal(resource_id, error)
 
 
 class UnresolvedCluster:

@@ -61,7 +61,7 @@ class ArmAks:
                 request, f"{path}/listClusterUserCredential", {200}, api_version=API_VERSION
             )
         except Denied as error:
-            raise Denied(aks.denied(resource_id, str(error)), code=error.code) from error
+            raise Denied(aks.refusal(resource_id, error), code=error.code) from error
         found = _endpoint(parsed(request, answer.content))
         if found is None:
             # Nothing of it is quoted: there are credentials in it.

@@ -22,6 +22,9 @@ from tests.shell.world import Clock
 
 DOWN = RetryLater("Azure could not be reached")
 NO = Denied("Azure answered 403 AuthorizationFailed", code="AuthorizationFailed")
+NOBODY = Denied(
+    "Azure gives no token. On a laptop, sign in with: az login.", code="CredentialUnavailableError"
+)
 PLAIN = builders.configured(name="plain")
 
 
@@ -124,6 +127,7 @@ def test_what_azure_said_last_stays_in_force_while_it_fails(caplog: pytest.LogCa
     ("error", "words"),
     [
         (DOWN, "Azure could not be reached"),
+        (NOBODY, "Azure gives no token. On a laptop, sign in with: az login."),
         (NO, f"Give our identity the role Azure Kubernetes Service Cluster User Role on {resource_id()}"),
     ],
 )
@@ -132,7 +136,8 @@ def test_a_cluster_that_was_never_read_says_why(error: Exception, words: str) ->
     world = a_world(named())
     world.azure.fail("managed_cluster", error)  # type: ignore[arg-type]
     found = world.resolution()["aks1"]
-    assert words.lower() in found.unresolved.lower()
+    assert ("role" in found.unresolved) == (error is NO)
+    assert words in found.unresolved
     assert found.subscription == SUBSCRIPTION
     assert world.later(61)["aks1"].unresolved == ""
 

@@ -13,6 +13,11 @@ from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLat
 
 # How RBAC puts it, and Azure's roles: User "…" cannot patch resource "services/status" in API group "" …
 _BY_ROLE = re.compile(r"cannot \w+ resource")
+# The commonest reason why an AKS cluster that runs is out of reach.
+_OF_PRIVATE_CLUSTERS = (
+    "It is a private cluster: whoever asks has to be in a virtual network that reaches it, and that its private DNS "
+    "zone is linked to"
+)
 
 
 class ExpiredListError(OutsideError):
@@ -66,7 +71,8 @@ def broken(api: str, error: Exception) -> OutsideError:
     words = clean(str(error))
     if "CERTIFICATE_VERIFY_FAILED" in words:
         return Denied(f"{api} shows a certificate that cannot be trusted: {words}")
-    return RetryLater(f"{api} could not be reached or did not answer in full: {words}")
+    private = f". {_OF_PRIVATE_CLUSTERS}" if ".privatelink." in api else ""
+    return RetryLater(f"{api} could not be reached or did not answer in full: {words}{private}")
 
 
 def outdated(error: Exception) -> bool:

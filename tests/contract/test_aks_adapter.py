@@ -13,6 +13,7 @@ import yaml
 from reconciler.adapters import aks as adapter
 from reconciler.adapters.aks import API_VERSION, ArmAks
 from reconciler.adapters.arm import ArmAccess, ArmAzure
+from reconciler.adapters.kubernetes_errors import broken
 from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater
 from reconciler.ports import Aks
 from sandbox.arm import ControlPlane
@@ -225,3 +226,13 @@ def test_the_fake_answers_as_the_adapter_does(port: Aks) -> None:
     assert port.managed_clusters("00000000-0000-0000-0000-000000000002") == ()
     with pytest.raises(NotFound):
         port.managed_cluster(f"{PROD}x")
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("x.0a.privatelink.eastus.azmk8s.io", True), ("x.hcp.eastus.azmk8s.io", False)],
+)
+def test_a_private_cluster_out_of_reach_says_what_reaches_it(host: str, private: bool) -> None:
+    """Its name is not known outside of its network, which looks like a mistake in a name."""
+    said = str(broken(f"The Kubernetes API at {host}", OSError("Failed to resolve")))
+    assert ("private DNS zone is linked to" in said) is private

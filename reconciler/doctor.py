@@ -79,7 +79,8 @@ def who(token: str) -> str:
     """Whom an access token is of, by its claims; the token itself is not told."""
     try:
         middle = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        read = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        claims = read if isinstance(read, dict) else {}
         named = [f"{name} {claims[key]}" for key, name in _CLAIMS if isinstance(claims.get(key), str)]
     except (IndexError, ValueError, TypeError):
         named = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from reconciler import arm_ids, doctor
@@ -11,11 +11,17 @@ from reconciler.doctor import Diagnosis
 from reconciler.doctor_permissions import remedy
 from reconciler.doctor_rounds import Look, Patient
 from reconciler.errors import Denied, NotFound
-from reconciler.model import ClusterConfig, PrivateLinkService
+from reconciler.model import ClusterConfig, PrivateLinkService, WriteBack
 from reconciler.planning import needs as wanted
 from reconciler.ports import Cluster
 
 READER_MANIFEST = "kubectl apply -f infra/rbac/services-read.yaml (with the identity's object id)"
+_STATUS = (("patch", "services/status"), ("create", "events"))
+WRITES: Mapping[WriteBack, tuple[tuple[str, str], ...]] = {
+    "off": (),
+    "status": _STATUS,
+    "annotations": (*_STATUS, ("patch", "services")),
+}
 OUT_OF_REACH = (
     "kubectl get --raw /version with the same address: is the cluster up, and may this network reach it (authorized "
     "IP ranges, private endpoint, DNS)?"
@@ -63,21 +69,17 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
 
 
 def _reviewed(config: ClusterConfig, cluster: Cluster) -> Iterator[Diagnosis]:
-    may = getattr(cluster, "may", None)
-    if may is None or config.mode == "plan":
+    """What of the results may be written back to Services, as far as it is wanted."""
+    may, wished = getattr(cluster, "may", None), WRITES[config.write_back or "status"]
+    if may is None or config.mode == "plan" or not wished:
         return
-    lacking = [
-        f"{verb} {of}"
-        for verb, of in (("patch", "services/status"), ("create", "events"))
-        if not may(verb, of)
-    ]
+    lacking = [f"{verb} {of}" for verb, of in wished if not may(verb, of)]
     if lacking:
-        sentence = f"Services are told nothing: not allowed to {' and to '.join(lacking)}"
+        sentence = f"Services are not told everything: not allowed to {' and to '.join(lacking)}"
         yield Diagnosis("clusters", config.name, "warning", sentence, STATUS_MANIFEST)
     else:
-        yield Diagnosis(
-            "clusters", config.name, "ok", "Services can be told what becomes of them (status, Events)"
-        )
+        sentence = "Services can be told what becomes of them (status, Events)"
+        yield Diagnosis("clusters", config.name, "ok", sentence)
 
 
 # -- a cluster's part of Azure

@@ -1,0 +1,310 @@
+"""The doctor on a world in memory: what is wrong, and what to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler import wiring_doctor
+from reconciler.doctor_permissions import Grant
+from reconciler.doctor_rounds import Patient
+from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
+from reconciler.model import Service
+from reconciler.reconcile import update_state
+from tests import builders
+from tests.builders import service
+from tests.fakes.cluster import FakeCluster
+from tests.shell.terminal import WEB, Terminal, given, terminal
+from tests.shell.world import World
+
+__all__ = ["terminal"]  # a fixture
+
+
+@dataclass
+class Rights:
+    """What Azure tells of the caller."""
+
+    world: World
+    actions: tuple[str, ...] = ("*",)
+    behind: float = 0
+    signed_in: bool = True
+
+    def identity(self) -> str:
+        if not self.signed_in:
+            raise Denied("Azure gives no token. On a laptop, sign in with: az login.")
+        return "no token"
+
+    def at(self, scope: str) -> tuple[Grant, ...]:
+        return (Grant(self.actions),)
+
+    def time(self, subscription: str) -> datetime:
+        return self.world.clock.now() - timedelta(seconds=self.behind)
+
+
+class Reviewing(FakeCluster):
+    """A cluster that allows nothing but reads."""
+
+    def may(self, verb: str, resource: str) -> bool:
+        return verb in ("get", "list")
+
+
+@dataclass
+class Clinic:
+    """The doctor's patient, as a test wants it."""
+
+    terminal: Terminal
+    rights: Rights
+    queue: Callable[[], int] | None = lambda: 0
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def patient(self, settings: Any, configs: Any, url: str, key: str) -> Patient:
+        world = self.terminal.world
+        app = (lambda: f"answers at {url} with {key}") if url else None
+        return Patient(
+            configs=[replace(world.configs[c.name], **self.changes) for c in configs],
+            limits=world.engine.limits,
+            clock=world.clock,
+            rights=self.rights,
+            azure=world.azure,
+            cluster_of=world.engine.cluster_of,
+            ledger=world.ledger if self.queue else None,
+            queue=self.queue,
+            app=app,
+        )
+
+    def __call__(self, *words: str) -> tuple[int, list[tuple[str, str, str, str, str]]]:
+        """Exit code, and each diagnosis: area, subject, state, sentence, remedy."""
+        code, document = self.terminal.json("doctor", *words)
+        assert document["healthy"] == (code == 0)
+        found = [tuple(each.values()) for each in document["diagnoses"]]
+        return code, found
+
+    def amiss(self, state: str = "failed") -> list[tuple[str, str, str]]:
+        """Subject, sentence and remedy of what is in this state."""
+        return [(subject, said, remedy) for _, subject, s, said, remedy in self()[1] if s == state]
+
+
+@pytest.fixture
+def clinic(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """A healthy world, and a doctor."""
+    made = Clinic(terminal, Rights(terminal.world))
+    monkeypatch.setattr(wiring_doctor, "patient", made.patient)
+    return made
+
+
+def test_all_is_well(clinic: Clinic) -> None:
+    """0; each thing that was looked at is told with its value; nothing is written."""
+    code, found = clinic()
+    assert code == 0
+    assert {state for _, _, state, _, _ in found} == {"ok", "skipped"}
+    assert ("reading Azure", "prod: load balancers", "ok", "1 with 1 frontends in MC_prod", "") in found
+    assert clinic.terminal.world.written() == []
+    assert clinic.terminal.world.ledger.states() == ()
+
+
+def test_in_a_pipe_it_is_plain_text(clinic: Clinic) -> None:
+    """Areas, states in words, a count."""
+    code, out, err = clinic.terminal("doctor")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert out.startswith("settings\n  ok       read; 1 clusters: prod\nsign-in\n")
+    assert out.splitlines()[-1].endswith(" ok, 1 skipped")
+
+
+def test_wrong_settings_are_diagnoses(clinic: Clinic) -> None:
+    """Each mistake by itself, and nothing else is looked at."""
+    clinic.terminal.file.write_text("- name: prod\n  mode: all\n- mode: sync\n")
+    code, found = clinic()
+    assert code == 1
+    assert {area for area, *_ in found} == {"settings"}
+    assert any("[0].mode" in said for _, _, _, said, _ in found)
+
+
+def test_nobody_is_signed_in(clinic: Clinic) -> None:
+    """The first thing on a new laptop."""
+    clinic.rights.signed_in = False
+    assert clinic.amiss() == [
+        ("Azure", "Azure gives no token. On a laptop, sign in with: az login.", "az login")
+    ]
+
+
+def test_rights_that_are_missing_are_named_with_their_place(clinic: Clinic) -> None:
+    """Only those that the mode needs."""
+    clinic.rights.actions = ("*/read", "Microsoft.Network/virtualNetworks/*")
+    ((where, said, remedy),) = clinic.amiss()
+    assert where == "resource group MC_prod"
+    assert said == (
+        "not granted: privateLinkServices/write, privateLinkServices/delete, "
+        "privateLinkServices/privateEndpointConnections/delete, loadBalancers/frontendIPConfigurations/join/action"
+    )
+    assert "az role assignment create" in remedy
+    assert builders.GROUP in remedy
+    clinic.changes = {"mode": "plan"}
+    assert clinic()[0] == 0
+
+
+def test_a_clock_that_is_off(clinic: Clinic) -> None:
+    """Tokens and leases rest on it."""
+    clinic.rights.behind = 400
+    ((_, said, remedy),) = clinic.amiss()
+    assert "400 s ahead of Azure's" in said
+    assert remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [(Denied("403 Forbidden"), "services-read.yaml"), (RetryLater("no route"), "may this network reach it")],
+)
+def test_a_cluster_that_does_not_answer(clinic: Clinic, error: OutsideError, remedy: str) -> None:
+    """A missing right is given, a way is opened."""
+    clinic.terminal.world.cluster.fail("list_services", error, times=9)
+    ((subject, said, advice),) = clinic.amiss()
+    assert (subject, said) == ("prod", str(error))
+    assert remedy in advice
+
+
+def test_a_cluster_that_is_not_resolved_tells_why(clinic: Clinic) -> None:
+    """An AKS cluster that is stopped; nothing else of it is looked at."""
+    clinic.changes = {"unresolved": "the AKS cluster prod is stopped: az aks start -n prod"}
+    _, found = clinic()
+    assert [said for _, subject, _, said, _ in found if subject.startswith("prod")] == [
+        "the AKS cluster prod is stopped: az aks start -n prod"
+    ]
+
+
+def test_another_cluster_under_the_address(clinic: Clinic) -> None:
+    """With the command that accepts it."""
+    update_state(clinic.terminal.world.ledger, "prod", lambda s: replace(s, identity="before"))
+    ((_, said, remedy),) = clinic.amiss()
+    assert "its identity is uid-of-prod, it was before" in said
+    assert remedy.endswith("plsctl accept-identity uid-of-prod --cluster prod")
+
+
+def test_results_that_cannot_be_written_back_are_a_warning(clinic: Clinic) -> None:
+    """Private links work without them."""
+    world = clinic.terminal.world
+    clusters = {"prod": Reviewing([WEB], uid="uid-of-prod")}
+    clinic.terminal.world.clusters.update(clusters)
+    ((_, said, remedy),) = clinic.amiss("warning")
+    assert (
+        said == "Services are not told everything: not allowed to patch services/status and to create events"
+    )
+    assert "services-status.yaml" in remedy
+    assert world.configs["prod"].mode == "sync"
+
+
+@pytest.mark.parametrize(
+    ("write_back", "lacks"), [("off", None), ("annotations", "to patch services/status and ")]
+)
+def test_what_is_written_back_decides_which_rights_are_asked_for(
+    clinic: Clinic, write_back: str, lacks: str | None
+) -> None:
+    """Nothing for nothing; annotations need more than the status does."""
+    clinic.terminal.world.clusters["prod"] = Reviewing([WEB], uid="uid-of-prod")
+    clinic.changes = {"write_back": write_back}
+    told = [said for _, said, _ in clinic.amiss("warning")]
+    assert bool(told) == bool(lacks)
+    assert all(lacks in said and said.endswith("to patch services") for said in told if lacks)
+
+
+def test_a_role_for_groups_only_is_a_warning(clinic: Clinic) -> None:
+    """PLSs in other groups cannot be seen."""
+    clinic.terminal.world.azure.fail("list_private_link_services", Denied("403"), times=9)
+    (warning,) = clinic.amiss("warning")
+    assert "only resource groups can be read" in warning[1]
+    assert clinic()[0] == 0
+
+
+@pytest.mark.parametrize("missing", ["list_load_balancers", "list_public_ips", "get_subnet"])
+def test_what_cannot_be_read_in_azure(clinic: Clinic, missing: str) -> None:
+    """By its place, in Azure's words."""
+    clinic.terminal.world.azure.fail(missing, Denied(f"AuthorizationFailed for {missing}"), times=9)
+    assert [said for _, said, _ in clinic.amiss()] == [f"AuthorizationFailed for {missing}"]
+
+
+def test_a_default_subnet_that_is_not_there(clinic: Clinic) -> None:
+    """With the command that lists those that are."""
+    clinic.terminal.world.azure.fail("get_subnet", NotFound("404"), times=9)
+    ((subject, _, remedy),) = clinic.amiss()
+    assert subject == "prod: subnet default"
+    assert remedy.startswith("az network vnet subnet list -g MC_prod --vnet-name aks-vnet")
+
+
+@given(service("web", settings={"ip-configuration-subnet": "pls-subnet"}), policy="Enabled")
+def test_subnets_that_services_name_are_looked_at(clinic: Clinic) -> None:
+    """Not the default one alone."""
+    subjects = [subject for area, subject, *_ in clinic()[1] if area == "network"]
+    assert subjects == ["prod: subnet pls-subnet", "prod: subnet default"]
+
+
+def test_storage_that_cannot_be_read(clinic: Clinic) -> None:
+    """Tables and queue each by itself."""
+
+    def refused() -> int:
+        raise Denied("403 AuthorizationPermissionMismatch")
+
+    clinic.terminal.world.azure.fail("states", Denied("403"), times=9)
+    clinic.queue = refused
+    assert [subject for subject, _, _ in clinic.amiss()] == ["tables", "queue"]
+
+
+def test_a_queue_that_is_not_there_yet_is_a_warning(clinic: Clinic) -> None:
+    """Before the function app's first start."""
+
+    def absent() -> int:
+        raise NotFound("404")
+
+    clinic.queue = absent
+    assert [subject for subject, _, _ in clinic.amiss("warning")] == ["queue"]
+
+
+def test_without_storage_it_is_skipped(clinic: Clinic) -> None:
+    """A laptop that plans needs none."""
+    clinic.queue = None
+    assert "ledger" in [subject for subject, _, _ in clinic.amiss("skipped")]
+    assert clinic()[0] == 0
+
+
+def test_what_waits_for_a_person_is_told(clinic: Clinic) -> None:
+    """A pause, and what the brake holds back, with the commands."""
+    change = {"paused": True, "last_run": {"heldDigest": "abc"}}
+    update_state(clinic.terminal.world.ledger, "prod", lambda s: replace(s, **change))  # type: ignore[arg-type]
+    remedies = [remedy for _, _, remedy in clinic.amiss("warning")]
+    assert remedies == [
+        "plsctl resume --cluster prod",
+        "plsctl plan --cluster prod; plsctl release abc --cluster prod",
+    ]
+
+
+def test_the_function_app_is_looked_at_where_its_address_is_given(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key may come from the environment, where no history of commands keeps it."""
+    monkeypatch.setenv("FUNCTION_KEY", "k")
+    _, found = clinic("--function-url", "https://app")
+    assert [said for area, _, _, said, _ in found if area == "function app"] == [
+        "answers at https://app with k"
+    ]
+
+
+@given(WEB, clusters=("prod", "dev"))
+def test_places_that_clusters_share_are_asked_for_once(clinic: Clinic) -> None:
+    """A hundred clusters of one network are one question."""
+    scopes = [subject for area, subject, *_ in clinic()[1] if area == "permissions"]
+    assert len(scopes) == len(set(scopes))
+    (only,) = {
+        subject.split(":")[0] for area, subject, *_ in clinic("--cluster", "dev")[1] if area == "clusters"
+    }
+    assert only == "dev"
+
+
+def test_no_service_is_no_patient(clinic: Clinic) -> None:
+    """A fresh cluster has no load balancer; that may also be the wrong group."""
+    clinic.changes = {"load_balancer_resource_group": "elsewhere"}
+    assert isinstance(WEB, Service)
+    (told,) = clinic.amiss("warning")
+    assert "there is none in resource group elsewhere" in told[1]

@@ -23,6 +23,12 @@ from tests.package.conftest import ROOT, Built, built
 from tests.package.test_dependencies import NOT_IMPORTED, declared, third_party
 from tools.package import SITE_PACKAGES
 
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.azurite,
+    pytest.mark.timeout(300),
+]  # the first waits for the build
+
 Json = dict[str, Any]
 
 
@@ -176,6 +182,7 @@ def listing(folder: Path) -> dict[str, int]:
     }
 
 
+@pytest.mark.chaos
 def test_the_same_bytes_again(package: Built, app: Path, tmp_path: Path) -> None:
     """Compiled and packed elsewhere, from files written at another time and in another order.
 

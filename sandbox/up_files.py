@@ -75,9 +75,10 @@ def settings(
         "ARM_CA_FILE": str(servers.authority.ca_path),
         "IDENTITY_ENDPOINT": servers.identity_url,
         "IDENTITY_HEADER": servers.arm.identity_header,
-        # People wait in front of a sandbox: look for work and for changed Services more often.
+        # People wait in front of a sandbox: look for work, changed Services and stopped clusters more often.
         f"{_QUEUES}maxPollingInterval": "00:00:00.200",
         "PROBE_SCHEDULE": "*/2 * * * * *",
+        "AKS_REFRESH_SECONDS": "5",
         **options.extra_settings,
     }
 

@@ -14,8 +14,9 @@ import pytest
 from reconciler import telemetry
 from sandbox.up import Sandbox
 from tests.functions.conftest import Functions, Json, end, serve
-from tests.functions.test_invocations import message
+from tests.functions.test_invocations import message, web
 
+__all__ = ["web"]  # a fixture: a Service that asks
 pytestmark = [pytest.mark.sandbox, pytest.mark.azurite]
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -63,8 +64,8 @@ class Ingestion:
 
 
 @pytest.fixture(scope="module")
-def ingestion(second_environment: None, sandbox: Sandbox) -> Iterator[Ingestion]:
-    """What came in from a worker that ran once and ended."""
+def ingestion(second_environment: None, sandbox: Sandbox, web: str) -> Iterator[Ingestion]:
+    """What came in from a worker that wrote once and ended."""
     taken = Ingestion()
     running = serve({**sandbox.settings, **settings(taken)})
     try:
@@ -106,7 +107,7 @@ def test_the_run_is_in_the_trace_of_the_host(ingestion: Ingestion) -> None:
     spans = {i["name"]: i for i in ingestion.of("RemoteDependencyData")}
     tags = spans["reconcile"]["tags"]
     assert (tags["ai.operation.id"], tags["ai.operation.parentId"]) == (TRACE, PARENT)
-    for name in ("arm list_load_balancers", "kubernetes list_services", "tables write_state"):
+    for name in ("arm list_load_balancers", "kubernetes list_services", "tables write_state", "queues send"):
         assert spans[name]["tags"]["ai.operation.parentId"] == spans["reconcile"]["id"]
         assert spans[name]["properties"]["cluster"] == "prod"
     assert spans["arm list_load_balancers"]["target"] == "arm"
@@ -115,7 +116,14 @@ def test_the_run_is_in_the_trace_of_the_host(ingestion: Ingestion) -> None:
 def test_a_call_is_there_once(ingestion: Ingestion) -> None:
     """With the distro's own instrumentations it would be there again, and paid for: as in infra, they are off."""
     names = [i["name"] for i in ingestion.of("RemoteDependencyData")]
-    assert {name.split()[0] for name in names} == {"reconcile", "arm", "kubernetes", "tables", "blobs"}
+    assert {name.split()[0] for name in names} == {
+        "reconcile",
+        "arm",
+        "kubernetes",
+        "tables",
+        "queues",
+        "blobs",
+    }
     assert names.count("arm list_load_balancers") == 1
 
 
@@ -123,12 +131,12 @@ def test_metrics_arrive_by_their_names(ingestion: Ingestion) -> None:
     """Alerts ask for exactly these."""
     told = {i["metrics"][0]["name"]: i for i in ingestion.of("MetricData")}
     runs = told[telemetry.RUNS.name]
-    assert runs["properties"] == {"cluster": "prod", "trigger": "event", "result": "unchanged"}
+    assert runs["properties"] == {"cluster": "prod", "trigger": "event", "result": "changed"}
     assert (runs["metrics"][0]["value"], telemetry.QUEUE_AGE.name in told) == (1, True)
 
 
 def test_lines_arrive_with_their_fields(ingestion: Ingestion) -> None:
     """What the log says of the run, within its trace."""
-    (line,) = [i for i in ingestion.of("MessageData") if "nothing to write" in i["message"]]
+    (line,) = [i for i in ingestion.of("MessageData") if "1 accepted" in i["message"]]
     said = line["properties"]
     assert (said["cluster"], said["trigger"], line["tags"]["ai.operation.id"]) == ("prod", "event", TRACE)

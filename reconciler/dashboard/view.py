@@ -19,13 +19,15 @@ All that hold are shown, 7 to 9 only where no other does; clusters are sorted by
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler import arm_ids, poison
+from reconciler.dashboard.drawing import balancers
+from reconciler.dashboard.lenient import mapping, texts
 from reconciler.model import Json
 from reconciler.ports import ClusterState
 from reconciler.rendering import instant
@@ -114,7 +116,7 @@ def counts(document: Json | None) -> Counts:
     links, told = objects(document, "privateLinkServices"), objects(document, "tellings")
     connections: Counter[str] = Counter()
     for link in links:
-        connections.update({state: n for state, n in _mapping(link, "connections").items() if type(n) is int})
+        connections.update({state: n for state, n in mapping(link, "connections").items() if type(n) is int})
     refused = sum(_is_refusal(telling) for telling in told)
     ready = sum(telling.get("ready") is True for telling in told)
     return Counts(
@@ -125,7 +127,7 @@ def counts(document: Json | None) -> Counts:
         waiting=len(told) - ready - refused,
         approved=connections["Approved"],
         pending=connections["Pending"],
-        writes=len(objects(_mapping(document, "plan"), "writes")),
+        writes=len(objects(mapping(document, "plan"), "writes")),
     )
 
 
@@ -181,8 +183,8 @@ def detail(
     refused = [_told(t) for t in told if _is_refusal(t)]
     refused += _errors(seen, frozenset(line.about for line in refused))
     waits = [_told(t) for t in told if t.get("ready") is not True and not _is_refusal(t)]
-    plan = _mapping(seen, "plan")
-    writes = {name: objects(plan, name) for name in ("writes", "after", "held")}
+    plan = mapping(seen, "plan")
+    writes = {name: _writes(plan, name) for name in ("writes", "after", "held")}
     lists: dict[str, list[Any]] = {"refusals": refused, "waits": waits, **writes}
     return Detail(
         cluster=shown,
@@ -191,11 +193,15 @@ def detail(
         refusals=tuple(refused[:MOST]),
         waits=tuple(waits[:MOST]),
         warnings=tuple(_warnings(seen))[:MOST],
-        balancers=_balancers(seen),
+        balancers=balancers(seen),
         plan={**plan, **{name: items[:MOST] for name, items in writes.items()}},
         history=tuple(history),
         cut={name: len(items) - MOST for name, items in lists.items() if len(items) > MOST},
     )
+
+
+def _writes(plan: Json, name: str) -> list[Json]:
+    return [{**write, "changes": objects(write, "changes")} for write in objects(plan, name)]
 
 
 def _alerts(shown: Cluster, state: ClusterState, now: datetime) -> Iterator[Alert]:
@@ -209,7 +215,7 @@ def _alerts(shown: Cluster, state: ClusterState, now: datetime) -> Iterator[Aler
         )
     if run and not run.get("complete"):
         text = "The last run could not read everything, and left the cluster untouched. What is shown below is older."
-        yield Alert("bad", "Unknown", text, _texts(run, "failures"))
+        yield Alert("bad", "Unknown", text, texts(run, "failures"))
     if state.paused:
         text = f'Nothing is done until it is resumed: POST /api/resume {{"cluster": "{name}"}}.'
         yield Alert("warn", "Paused", text)
@@ -244,13 +250,13 @@ def _told(telling: Json) -> Line:
 
 def _errors(document: Json, told: frozenset[str]) -> list[Line]:
     """Errors that no Service was told: those of a whole cluster, and in mode ``plan`` all."""
-    found = (f for f in objects(_mapping(document, "plan"), "findings") if f.get("severity") == "error")
+    found = (f for f in objects(mapping(document, "plan"), "findings") if f.get("severity") == "error")
     told_otherwise = {str(t.get("service", "")) for t in objects(document, "tellings")} | told
     return [_found(f, "bad") for f in found if str(f.get("service", "")) not in told_otherwise]
 
 
 def _warnings(document: Json) -> list[Line]:
-    findings = objects(_mapping(document, "plan"), "findings")
+    findings = objects(mapping(document, "plan"), "findings")
     return [_found(f, "warn") for f in findings if f.get("severity") == "warning"]
 
 
@@ -259,67 +265,3 @@ def _found(finding: Json, tone: str) -> Line:
         str(finding.get("privateLinkService") or finding.get("frontend") or "")
     )
     return Line(str(about), str(finding.get("reason", "")), str(finding.get("sentence", "")), tone)
-
-
-# The picture
-
-
-def _balancers(document: Json) -> tuple[Json, ...]:
-    """Load balancers by name, each with its frontends, each with its Private Link Service."""
-    links = {arm_ids.key(str(link.get("id", ""))): link for link in objects(document, "privateLinkServices")}
-    grouped: dict[str, list[Json]] = defaultdict(list)
-    shown: set[str] = set()
-    for frontend in objects(document, "frontends"):
-        key = arm_ids.key(str(frontend.get("privateLinkService") or ""))
-        shown.add(key)
-        grouped[str(frontend.get("loadBalancer", ""))].append(_frontend(frontend, links.get(key)))
-    for key, link in links.items():
-        if key not in shown:
-            grouped[""].append(_frontend({"name": ""}, link))
-    return tuple({"name": name, "frontends": grouped[name]} for name in sorted(grouped))
-
-
-def _frontend(frontend: Json, link: Json | None) -> Json:
-    roles: dict[str, list[str]] = defaultdict(list)
-    for use in objects(frontend, "services"):
-        roles[str(use.get("role"))].append(str(use.get("service", "")))
-    refused = list(dict.fromkeys([*roles["refused"], *(_texts(link, "refused") if link else ())]))
-    connections = [(str(s), n) for s, n in sorted(_mapping(link or {}, "connections").items())]
-    groups, tone = _groups(link, refused, connections)
-    return {
-        "name": str(frontend.get("name", "")),
-        "link": link,
-        "state": str(link.get("state") or "Planned") if link else "None",
-        "tone": tone,
-        "groups": groups,
-        "sharers": list(_texts(link, "sharers")) if link else [],
-        "natIps": list(_texts(link, "natIps")) if link else [],
-        "refused": refused,
-        "connections": connections,
-        "endpoints": [
-            (arm_ids.last_name(str(e.get("endpoint", ""))), str(e.get("state", "")))
-            for e in objects(link or {}, "endpoints")
-        ],
-    }
-
-
-def _groups(link: Json | None, refused: list[str], connections: list[tuple[str, Any]]) -> tuple[str, str]:
-    """What the filter finds it under, and the tone of its state."""
-    state = str(link.get("state", "")) if link else ""
-    pending = ["pending"] if any(name == "Pending" and number for name, number in connections) else []
-    bad = not link or state in ("Failed", "Canceled", "Refused") or bool(link.get("lastError"))
-    words = ["attention"] if bad or refused else []
-    if bad:
-        return " ".join([*words, *pending]), "bad"
-    busy = state != "Succeeded"
-    return " ".join([*words, "progress" if busy else "ready", *pending]), "busy" if busy else "good"
-
-
-def _mapping(value: Json, name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _texts(value: Json, name: str) -> tuple[str, ...]:
-    found = value.get(name)
-    return tuple(map(str, found)) if isinstance(found, list) else ()

@@ -83,14 +83,17 @@ def answer(call: Callable[[], Reply]) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The HTTP functions, without HTTP. ``problems`` tells what is amiss with the configuration as a whole."""
+    """The HTTP functions, without HTTP. ``problems`` tells what is amiss with the configuration as a whole;
+    ``renew`` is told that a person may have mended it."""
 
     worker: Worker
     problems: Callable[[], Sequence[str]] = tuple
+    renew: Callable[[], None] = lambda: None
 
     def resync(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``dryRun``, ``wait``: queue it, plan it, or do it now."""
         _only(params, "cluster", "dryRun", "wait")
+        self.renew()
         dry, wait = _flag(params, "dryRun"), _flag(params, "wait")
         if dry:
             return self.plan({"cluster": params.get("cluster", "")})

@@ -79,6 +79,11 @@ class Resolution:
         """What is amiss with the configuration as a whole, in sentences."""
         return self.configured().problems
 
+    def renew(self) -> None:
+        """A person has done something: where anything is amiss, it is asked for again when it is needed next."""
+        if self._told:
+            self._due = self._clock()
+
     def configured(self) -> Configured:
         """Both."""
         listed = self._read()

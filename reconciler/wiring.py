@@ -202,7 +202,7 @@ def app(settings: Settings) -> App:
         documents=documents,
     )
     board = Board(told, documents, configs.at_hand, made.pool)
-    return App(worker, Api(worker, configs.problems), board)
+    return App(worker, Api(worker, configs.problems, configs.renew), board)
 
 
 class Lazy:

@@ -315,6 +315,17 @@ def test_a_problem_of_the_whole_configuration_shows_in_status_and_health(world: 
     assert world.api.status({}).body["problems"] == []
 
 
+def test_a_persons_resync_has_what_was_amiss_asked_for_again(world: World) -> None:
+    """Whoever started a stopped cluster does not wait a minute; whoever only looks asks for nothing."""
+    told: list[str] = []
+    asked = replace(world.api, renew=lambda: told.append("renewed"))
+    asked.status({})
+    assert told == []
+    asked.resync({"cluster": "prod"})
+    asked.resync({"cluster": "prod", "dryRun": "true"})
+    assert told == ["renewed", "renewed"]
+
+
 # -- parameters and errors
 
 

@@ -142,6 +142,19 @@ def test_a_cluster_that_was_never_read_says_why(error: Exception, words: str) ->
     assert world.later(61)["aks1"].unresolved == ""
 
 
+def test_a_person_need_not_wait_for_what_was_amiss() -> None:
+    """`az aks start`, then a resync; where all is well a resync asks Azure for nothing more."""
+    world = a_world(named(), has=(cluster(powerState={"code": "Stopped"}), network()))
+    assert "is stopped" in world.resolution()["aks1"].unresolved
+    world.azure.store(cluster())
+    world.resolution.renew()
+    assert world.resolution()["aks1"].unresolved == ""
+    world.azure.calls.clear()
+    world.resolution.renew()
+    world.resolution()
+    assert world.calls == []
+
+
 def test_a_cluster_that_is_gone_is_told_and_its_places_are_forgotten() -> None:
     """A 404 of its own, never its absence from a list: lists leave out what may not be seen."""
     world = a_world(named("aks1"), named("aks2"), has=(cluster("aks1"), cluster("aks2"), network()))

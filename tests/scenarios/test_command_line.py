@@ -48,7 +48,7 @@ FINDING = {
 @pytest.fixture(scope="module")
 def world(start: Start) -> World:
     """Clusters of which each is touched by one test only; no functions that would act by themselves."""
-    names = ("story", "refused", "broken", "forced")
+    names = ("story", "refused", "broken", "forced", "explained", "paused")
     return start(SandboxOptions(clusters=names, provisioning_seconds=0.3, functions=False))
 
 
@@ -151,3 +151,64 @@ def test_apply_no_wait_returns_while_azure_works_and_status_tells_it_all(world: 
     assert (pls["id"], pls["owner"], pls["state"]) == (pls_id, "default/app", "Succeeded")
     assert pls["alias"]
     assert pls["natIps"]
+
+
+def test_explain_says_what_the_plan_says_and_ends_by_it(world: World) -> None:
+    """3 with the check that decides, the finding's words last; 0 with the alias once it is ready; 1 for nobody."""
+    world.make("explained", "app", pls_ip_configuration_subnet="nowhere")
+    world.address("explained", "app")
+    about = ("--cluster", "explained", "--output", "json")
+    done = world.reconciler("explain", "default/app", *about)
+    assert done.returncode == 3, done.stderr
+    [told] = json.loads(done.stdout)["explanations"]
+    [decisive] = [check for check in told["checks"] if check["outcome"] == "no"]
+    assert (decisive["check"], told["reason"]) == ("part", "RefusedInvalidSettings")
+    [finding] = planned(world.reconciler("plan", *about))["findings"]
+    assert finding["sentence"].rstrip(".") in told["message"]
+    world.annotate("explained", "app", {"pls-ip-configuration-subnet": None})
+    assert world.reconciler("apply", "--cluster", "explained").returncode == 0
+    done = world.reconciler("explain", "default/app", *about)
+    assert done.returncode == 0, done.stdout
+    [told] = json.loads(done.stdout)["explanations"]
+    assert told["alias"]
+    assert told["verdict"].startswith(f"Provisioned: Private Link Service pls-app (alias {told['alias']}")
+    assert world.reconciler("explain", "default/nobody").returncode == 1
+
+
+def test_history_pause_resume_and_resync_work_through_storage(world: World) -> None:
+    """What the functions read, and they what it writes."""
+    about = ("--cluster", "paused")
+    assert world.reconciler("pause", *about).returncode == 0
+    refused = world.reconciler("resync", *about)
+    assert (refused.returncode, "is paused" in refused.stderr) == (1, True)
+    assert world.reconciler("resume", *about).returncode == 0
+    done = world.reconciler("resync", *about, "--output", "json")
+    assert json.loads(done.stdout) == {"queued": ["paused"], "paused": []}
+    assert world.waiting_messages("reconcile") >= 2
+    ran = world.reconciler("resync", *about, "--wait", "--output", "json")
+    assert (ran.returncode, json.loads(ran.stdout)["run"]["complete"]) == (0, True)
+    lines = world.reconciler("history", *about, "--limit", "2").stdout.splitlines()
+    assert [line.split(": ")[-1] for line in lines] == ["the cluster was resumed", "the cluster was paused"]
+    assert all("paused  Person: " in line for line in lines)
+
+
+def test_the_doctor_finds_what_is_amiss_and_says_what_to_run(world: World) -> None:
+    """0 where nothing is; rights that are taken away, a cluster that is down: 1, each with its remedy."""
+    about = ("doctor", "--cluster", "story", "--output", "json")
+    healthy = world.reconciler(*about)
+    assert healthy.returncode == 0, healthy.stdout
+    scope = f"/subscriptions/{world.subscription}/resourceGroups/{world.groups['story']}"
+    limit = {"scope": scope, "actions": ["*/read"], "notActions": []}
+    world.expect(world.sandbox.arm_backdoor("PUT", "permissions", limit), 204)
+    world.forget_requests()
+    with world.cluster_fault("story", path="services", times=None, status=403, code="Forbidden"):
+        done = world.reconciler(*about)
+    world.expect(world.sandbox.arm_backdoor("PUT", "permissions", {"scope": scope}), 204)
+    assert done.returncode == 1
+    failed = [each for each in json.loads(done.stdout)["diagnoses"] if each["state"] == "failed"]
+    assert [each["area"] for each in failed] == ["permissions", "permissions", "clusters"]
+    assert "privateLinkServices/write" in failed[0]["sentence"]
+    assert "virtualNetworks/subnets/join/action" in failed[1]["sentence"]
+    assert all(each["remedy"] for each in failed)
+    assert {request["method"] for request in world.requests()} == {"GET"}
+    assert "Traceback" not in done.stderr

@@ -136,6 +136,9 @@ param reconcileQueueName string = 'reconcile'
 
 @description('Limits and times of the product; what each means and its default: README (Configuration).')
 type settingsType = {
+  @description('Optional. `status`, `annotations` or `off`.')
+  WRITE_BACK: string?
+
   @description('Optional. Seconds.')
   GRACE_SECONDS: string?
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
 
 from reconciler.arm_ids import parse
-from reconciler.model import STANDARD_PREFIX, InTree, Mode, Succession
+from reconciler.model import STANDARD_PREFIX, InTree, Mode, Succession, WriteBack
 from reconciler.setting_values import address
 
 _GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -179,6 +179,7 @@ class SharedText(_Part):
     in_tree: InTree | None = None
     owner_succession: Succession = "none"
     settle_seconds: Annotated[int, Field(ge=0, le=3600)] = 150
+    write_back: WriteBack | None = None
 
 
 class ClusterText(SharedText):

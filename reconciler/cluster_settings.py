@@ -174,6 +174,7 @@ def _shared(read: ClusterText | AksClusterText | DiscoveryText, group: str) -> d
         "in_tree": read.in_tree or ("active" if read.pls_prefix == STANDARD_PREFIX else "absent"),
         "owner_succession": read.owner_succession,
         "settle_seconds": read.settle_seconds,
+        "write_back": read.write_back,
     }
 
 

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     UNKNOWN_VIEW = "UnknownView"
     MODE = "Mode"
     FAILED = "Failed"
+    WRITE_BACK_DENIED = "WriteBackDenied"
     WARNING = "Warning"
 
 

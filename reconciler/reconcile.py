@@ -12,8 +12,9 @@ from reconciler import arm_ids, bookkeeping, context, logs, planning, settling
 from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, RetryLater, Stale
+from reconciler.feedback import FedBack
 from reconciler.gate import Gate
-from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, known
+from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack, known
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
@@ -23,6 +24,7 @@ from reconciler.telling import Telling, tellings
 
 MAX_PLANS = 8
 PARTIAL_RETRY = timedelta(seconds=30)
+TOLD_LATER = timedelta(seconds=5)  # until the next run tells those whom this one had no time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Engine:
     limits: Limits
     clock: Clock
     telemetry: Telemetry = OFF
+    write_back: WriteBack = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Run:
     look: Look
     plan: Plan
     applied: Applied = field(default_factory=Applied)
+    fed_back: FedBack = field(default_factory=FedBack)
 
     @property
     def come_back(self) -> datetime | None:
@@ -57,6 +61,8 @@ class Run:
         if self.config.mode == "plan":
             return None
         times = [t for t in (self.plan.come_back, self.applied.come_back) if t]
+        if self.fed_back.left:
+            times.append(self.look.observed.now + TOLD_LATER)
         if any(isinstance(error, RetryLater) for error in self.look.failures):
             times.append(self.look.observed.now + PARTIAL_RETRY)
         return min(times, default=None)
@@ -69,8 +75,9 @@ class Run:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Those of the plan, and what ARM refused just now; the next plan says that again while it stays so."""
-        return (*self.plan.findings, *_refusals(self))
+        """Those of the plan, what ARM refused just now (the next plan says that again while it stays so), and what
+        the cluster refuses to be told."""
+        return (*self.plan.findings, *_refusals(self), *self.fed_back.findings)
 
     @property
     def rows(self) -> tuple[Ownership, ...]:
@@ -192,7 +199,8 @@ def _after(state: ClusterState, run: Run, report: dict[str, Any], document: str)
         state,
         identity=run.look.identity if first else state.identity,
         offered=run.look.identity if other else "",
-        digest=run.look.digest or state.digest,
+        digest=run.fed_back.digest or run.look.digest or state.digest,
+        denied=dict(run.fed_back.denied),
         sightings=dict(run.plan.sightings),
         released="" if used else state.released,
         released_until=None if used else state.released_until,
@@ -235,7 +243,7 @@ def _fresh(run: Run) -> list[Finding]:
     known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
     return [
         f
-        for f in run.plan.findings
+        for f in (*run.plan.findings, *run.fed_back.findings)
         if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
     ]
 

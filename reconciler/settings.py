@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.cluster_settings import read_clusters
 from reconciler.errors import SettingsError
-from reconciler.model import ClusterList, Limits
+from reconciler.model import ClusterList, Limits, WriteBack
 from reconciler.setting_values import (
     address,
     blob,
@@ -59,6 +59,7 @@ class Settings:
     arm_ca_file: str
     azure_client_id: str
     limits: Limits
+    write_back: WriteBack
     history_days: int
     lease_seconds: int
     max_writes: int
@@ -100,6 +101,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A NAT subnet whose privateLinkServiceNetworkPolicies is not Disabled: `disable` sets it, `report` refuses "
         "and prints the command.",
         one_of("disable", "report"),
+    ),
+    Setting(
+        "WRITE_BACK",
+        "status",
+        "What Services are told about their PLS: `status` a condition and Events, `annotations` alias and id besides, "
+        "`off` nothing.",
+        one_of("status", "annotations", "off"),
     ),
     Setting(
         "GRACE_SECONDS",
@@ -265,6 +273,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
             brake_minimum=values["BRAKE_MINIMUM"],
             subnet_policy=values["SUBNET_POLICY"],
         ),
+        write_back=values["WRITE_BACK"],
         history_days=values["HISTORY_DAYS"],
         lease_seconds=values["LEASE_SECONDS"],
         max_writes=values["MAX_WRITES"],

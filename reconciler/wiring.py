@@ -117,6 +117,7 @@ def engine(settings: Settings, ledger: Ledger | None, out: Outward) -> Engine:
         gate=Gate(settings.max_writes, settings.max_writes_per_network),
         limits=settings.limits,
         clock=clock,
+        write_back=settings.write_back,
     )
     return watch(made, telemetry.configured())
 

@@ -18,10 +18,11 @@ from reconciler.reconcile import Engine, Run, reconcile, record, update_state
 from reconciler.retention import Retention
 from reconciler.telemetry import LEASE_WAITS, POISON, QUEUE_AGE, trigger
 from reconciler.wakeups import PERSON, PROBE, Arrival, Busy, Drop, Ended, Park, Take
+from reconciler.writing_back import WritingBack
 
 # Gets the engine to use, the fence (whether another write may start) and what to call before the first write.
 Work = Callable[[Engine, Callable[[], bool], Callable[[], None]], Run]
-WriteDown = Callable[[Ledger, Documents | None, Run], None]
+WriteDown = Callable[[Ledger, Documents | None, Run, Callable[[], bool]], Run]
 TRIES = 10
 log = logging.getLogger("reconciler")
 
@@ -156,9 +157,18 @@ class Worker:
         """
         engine, run_id = self.engine, self.new_id()
 
-        def write_down(ledger: Ledger, documents: Documents | None, run: Run) -> None:
-            kept = keep(documents, run, always=reason == PERSON)
-            record(ledger, run, run_id, reason, engine.clock.now(), wished, kept)
+        def write_down(
+            ledger: Ledger, documents: Documents | None, run: Run, may_start: Callable[[], bool]
+        ) -> Run:
+            back = WritingBack(engine, run, may_start, person=reason == PERSON)
+            back.tell()
+            told = replace(run, fed_back=back.done())
+            kept = keep(
+                documents, told, always=reason == PERSON, tell=back.tell_events if back.tells_events else None
+            )
+            told = replace(run, fed_back=back.done())
+            record(ledger, told, run_id, reason, engine.clock.now(), wished, kept)
+            return told
 
         with watched(engine.telemetry, engine.clock, config.name, reason, run_id, wished) as ended:
             run = self._run(taken, work, write_down)
@@ -175,7 +185,7 @@ class Worker:
         documents = fenced(self.documents, hold.is_ours) if self.documents else None
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
-            write_down(ledger, documents, run)
+            run = write_down(ledger, documents, run, hold.may_write)
         except LeaseLost:
             return None
         except BaseException:

@@ -13,7 +13,7 @@ PLACEHOLDER = "00000000-0000-0000-0000-000000000000"
 GROUP = "rbac.authorization.k8s.io"
 RULES = {
     "services-read.yaml": [("", "services", ["get", "list"])],
-    "services-status.yaml": [("", "services/status", ["patch"]), ("", "events", ["create"])],
+    "services-status.yaml": [("", "services/status", ["patch"]), ("", "events", ["create", "patch"])],
     "services-annotate.yaml": [("", "services", ["patch"])],
 }
 

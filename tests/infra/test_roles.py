@@ -174,7 +174,8 @@ def test_readme_lists_the_same_actions() -> None:
     told = {short(word) for word in re.findall(r"`([^`]+)`", readme())}
     reads = {word.removesuffix("/read") for word in actions}
     assert {word for word in actions if word not in told and word.removesuffix("/read") not in told} == set()
-    assert {word for word in told if "/" in word} - actions - reads == set()
+    of_kubernetes = {"services/status"}
+    assert {word for word in told if "/" in word} - actions - reads - of_kubernetes == set()
 
 
 def short(action: str) -> str:

@@ -134,10 +134,12 @@ def test_settings_reach_the_engine() -> None:
         "MAX_WRITES_PER_NETWORK": "3",
         "GRACE_SECONDS": "11",
         "SUBNET_POLICY": "report",
+        "WRITE_BACK": "off",
     }
     engine = wiring.planning_engine(settings.load(environ))
     assert (engine.gate.total, engine.gate.per_network) == (7, 3)
     assert (engine.limits.grace_seconds, engine.limits.subnet_policy) == (11, "report")
+    assert engine.write_back == "off"
     assert engine.clock.now().utcoffset() == timedelta(0)
 
 

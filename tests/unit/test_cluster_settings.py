@@ -89,6 +89,7 @@ def test_all_that_can_be_written() -> None:
             inTree="active",
             ownerSuccession="oldest",
             settleSeconds=0,
+            writeBack="annotations",
         )
     )
     assert read == ClusterConfig(
@@ -109,6 +110,7 @@ def test_all_that_can_be_written() -> None:
         in_tree="active",
         owner_succession="oldest",
         settle_seconds=0,
+        write_back="annotations",
     )
 
 

@@ -31,6 +31,7 @@ def test_clusters_are_all_that_has_to_be_set() -> None:
     assert (settings.lb_events_queue, settings.reconcile_queue) == ("lb-events", "reconcile")
     assert (settings.probe_schedule, settings.resync_schedule) == ("*/30 * * * * *", "0 */5 * * * *")
     assert (settings.kubernetes_timeout, settings.aks_refresh_seconds) == (60, 300)
+    assert settings.write_back == "status"
     assert settings.clusters_blob == settings.arm_ca_file == settings.azure_client_id == ""
     assert settings.storage is None
 
@@ -44,6 +45,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
             "CLUSTERS_BLOB": " /config/prod/clusters.yaml ",
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
             "SUBNET_POLICY": "Report",
+            "WRITE_BACK": "annotations",
             "GRACE_SECONDS": " 1 ",
             "STUCK_SECONDS": "61",
             "BRAKE_SHARE": ".5",
@@ -66,6 +68,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
     assert settings.clusters == ClusterList()
     assert settings.clusters_blob == "config/prod/clusters.yaml"
     assert settings.limits == Limits(1, 61, 0.5, 2, "report")
+    assert settings.write_back == "annotations"
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (90, 3, 1)
     assert (settings.probe_schedule, settings.resync_schedule) == ("0 * * * * *", "0 0 6-18/2 * * MON-FRI")
     assert (settings.lb_events_queue, settings.reconcile_queue) == ("events", "work-1")
@@ -102,6 +105,7 @@ def test_every_mistake_is_told_at_once_with_the_setting_s_name() -> None:
     ("name", "value"),
     [
         ("SUBNET_POLICY", "enable"),
+        ("WRITE_BACK", "events"),
         ("GRACE_SECONDS", "-1"),
         ("GRACE_SECONDS", "1.5"),
         ("GRACE_SECONDS", "9" * 5000),

@@ -55,7 +55,7 @@ def test_the_calls_that_are_recorded_are_all_that_arrive(stage: Stage) -> None:
     """A client that bypassed the place where calls are counted would keep its calls from being points."""
     world = stage.world
     in_lives = {call.split()[1] for calls in stage.recording.calls.values() for call in calls}
-    assert in_lives == {"arm", "identity", "kubernetes", "tables", "queues"}
+    assert in_lives == {"arm", "identity", "kubernetes", "tables", "queues", "blobs"}
     world.begin()
     world.users.forget_requests()
     world.sandbox.cluster_backdoor(CLUSTER, "DELETE", "requests")

@@ -130,7 +130,7 @@ class World:
         parts = dict(part.split("=", 1) for part in self._storage.split(";") if part)
         urls = {settings["ARM_ENDPOINT"]: "arm", settings["IDENTITY_ENDPOINT"]: "identity"}
         urls |= {cluster["server"]: "kubernetes" for cluster in endpoints["clusters"].values()}
-        urls |= {parts["TableEndpoint"]: "tables", parts["QueueEndpoint"]: "queues"}
+        urls |= {parts[f"{kind}Endpoint"]: f"{kind.lower()}s" for kind in ("Table", "Queue", "Blob")}
         return {f"{urlsplit(url).hostname}:{urlsplit(url).port}": name for url, name in urls.items()}
 
     def subnet(self, name: str) -> str:

@@ -10,4 +10,4 @@ import sys
 for name, output in json.load(sys.stdin).items():
     value = output["value"]
     words = value if isinstance(value, list) else [value]
-    print(f"export {name.upper()}={shlex.quote(' '.join(map(str, words)))}")
+    sys.stdout.write(f"export {name.upper()}={shlex.quote(' '.join(map(str, words)))}\n")

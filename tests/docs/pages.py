@@ -64,7 +64,9 @@ def blocks(text: str, language: str = "") -> list[Block]:
 def commands(text: str) -> list[str]:
     """The lines of shell blocks, and commands of make, python and plsctl in running text, without comments."""
     lines = [line for block in blocks(text, "sh") for line in block.text.splitlines()]
-    lines += re.findall(r"`((?:make|python -m|plsctl) [^`]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+    lines += re.findall(
+        r"`((?:make|python -m|plsctl) [^`]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    )
     return [bare for line in lines if (bare := re.sub(r"\s+#.*", "", line).strip())]
 
 

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -38,23 +39,28 @@ def get(base: str, path: str, **headers: str) -> tuple[int, str, Mapping[str, st
     request = urllib.request.Request(f"{base}{path}", headers=given)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read().decode(), dict(answer.headers)
+            return answer.status, answer.read().decode(), lowered(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.read().decode(), dict(error.headers)
+            return error.code, error.read().decode(), lowered(error.headers)
+
+
+def lowered(headers: Message[str, str]) -> Mapping[str, str]:
+    """With names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def test_anybody_gets_the_page_and_nobody_without_a_key_the_data(world: World) -> None:
     """The page tells no name; a wrong key, and a header that only the platform may set, open nothing."""
     known = world.sandbox.endpoints["functions"]
     status, page, headers = get(known["url"], "/api/dashboard")
-    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "prod" not in page
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
     script = page.split('<script src="')[1].split('"')[0]
     status, _, headers = get(known["url"], script)
-    assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    assert "immutable" in headers["Cache-Control"]
+    assert (status, headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert "immutable" in headers["cache-control"]
     data = "/api/dashboard/data?cluster=prod"
     for wrong in (
         {},
@@ -68,7 +74,7 @@ def test_anybody_gets_the_page_and_nobody_without_a_key_the_data(world: World) -
     )
     assert status == 200
     assert "pls-web" in json.loads(text)["detail"]
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["cache-control"] == "no-store"
 
 
 def test_looking_asks_neither_azure_nor_the_cluster(world: World) -> None:

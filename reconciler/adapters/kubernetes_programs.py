@@ -51,7 +51,10 @@ def _refused(what: str) -> Denied:
 
 
 def _shown(value: object) -> str:
-    return clean(value, _LONGEST) if isinstance(value, str) else "that is none"
+    """Of a long path its end, where the program's name is."""
+    if not isinstance(value, str):
+        return "that is none"
+    return clean(value if len(value) <= _LONGEST else f"…{value[1 - _LONGEST :]}", _LONGEST)
 
 
 def _user(kubeconfig: Any, context: str) -> Mapping[str, Any]:

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--token-seconds", type=int, default=36_000, help="how long a token is good (default: 10 hours)")
     add("--throttle", action="store_true", help="ARM's token buckets: 200 writes, 10 more each second …")
     add("--contention", choices=("none", "parent"), default="none", help="parent: one PLS write at a time …")
+    add("--publish", action="store_true", help="a topic that gets the product's own events")
     add("--no-functions", action="store_true", help="without the functions host")
     add("--app", type=Path, help="the folder of function_app.py (default: this repository)")
     add("--no-timers", action="store_true", help="timers run by the admin endpoint only")
@@ -99,6 +100,7 @@ def _options(given: argparse.Namespace) -> SandboxOptions:
         token_seconds=given.token_seconds,
         throttle=Throttle() if given.throttle else None,
         contention=given.contention,
+        publish=given.publish,
         functions=not given.no_functions,
         app=given.app,
         timers=not given.no_timers,

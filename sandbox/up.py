@@ -105,6 +105,10 @@ class Sandbox:
         """One call below a cluster's /_sandbox/."""
         return self._client.cluster_backdoor(name, method, path, body)
 
+    def topic_backdoor(self, method: str, path: str, body: Json | None = None) -> Reply:
+        """One call below the /_sandbox/ of the topic (`published`, `requests`, `faults`); option `publish`."""
+        return self._client.topic_backdoor(method, path, body)
+
     def function(self, method: str, path: str, body: Json | None = None) -> Reply:
         """One call to the functions host with its master key, for example `/api/status`."""
         return self._client.function(method, path, body)

@@ -62,6 +62,11 @@ class SandboxClient:
         url = f"{self._endpoints['clusters'][name]['server']}/_sandbox/{path}"
         return self._call(method, url, body, {})
 
+    def topic_backdoor(self, method: str, path: str, body: Json | None = None) -> Reply:
+        """One call below the /_sandbox/ of the topic for the product's own events."""
+        url = self._endpoints["topic"]["url"].removesuffix("/api/events")
+        return self._call(method, f"{url}/_sandbox/{path}", body, {})
+
     def function(self, method: str, path: str, body: Json | None = None) -> Reply:
         """One call to the functions host with the master key."""
         functions = self._endpoints["functions"]

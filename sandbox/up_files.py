@@ -75,6 +75,7 @@ def settings(
         "ARM_CA_FILE": str(servers.authority.ca_path),
         "IDENTITY_ENDPOINT": servers.identity_url,
         "IDENTITY_HEADER": servers.arm.identity_header,
+        **({"EVENTS_TOPIC_ENDPOINT": servers.topic.url} if servers.topic else {}),
         # People wait in front of a sandbox: look for work, changed Services and stopped clusters more often.
         f"{_QUEUES}maxPollingInterval": "00:00:00.200",
         "PROBE_SCHEDULE": "*/2 * * * * *",
@@ -117,6 +118,7 @@ def endpoints(
         },
         "clusters": clusters,
         "storage": {"connectionString": connection_string} if connection_string else None,
+        "topic": {"url": servers.topic.url, "key": servers.topic.key} if servers.topic else None,
         "functions": functions,
         "pids": dict(pids),
     }

@@ -20,7 +20,7 @@ class SandboxOptions:
     function_app.py; None takes the repository if it has one. arm_port: 0 takes a free one. throttle: ARM counts
     tokens, as Azure does. token_seconds: how long a token for ARM or a cluster is good. api "aks": clusters.yaml names
     the clusters' AKS resources only, and what they tell is left out; "kubeconfig": files with an admin's token.
-    managed_networks: clusters whose network has the names that AKS gives it. contention: "parent" lets ARM carry out one write at a time below a network. extra_settings go to the functions, over the
+    publish: a custom topic of Event Grid for the product's own events. managed_networks: clusters whose network has the names that AKS gives it. contention: "parent" lets ARM carry out one write at a time below a network. extra_settings go to the functions, over the
     generated ones. storage: without it there are no queues, hence no functions either.
     """
 
@@ -44,6 +44,7 @@ class SandboxOptions:
     api: Literal["kubeconfig", "aks"] = "kubeconfig"
     managed_networks: tuple[str, ...] = ()
     contention: Literal["none", "parent"] = "none"
+    publish: bool = False
     extra_settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

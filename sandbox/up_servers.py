@@ -13,6 +13,7 @@ from sandbox.cloud_provider.kubeconfig import read_kubeconfig
 from sandbox.cloud_provider.options import ArmAccess, ClusterAccess
 from sandbox.kubernetes import ClusterOptions, RunningCluster, start_cluster
 from sandbox.tls import Authority
+from sandbox.topic import RunningTopic, start_topic
 from sandbox.up_events import queue_sink
 from sandbox.up_identity import start_identity
 from sandbox.up_options import SandboxOptions
@@ -42,6 +43,7 @@ class Servers:
     arm_options: ArmOptions
     identity_url: str
     clusters: dict[str, Cluster]
+    topic: RunningTopic | None
     _stack: AsyncExitStack
 
     async def stop(self) -> None:
@@ -83,9 +85,12 @@ async def start_servers(options: SandboxOptions, state: Path, connection_string:
                 _provider(options, arm_options, arm, authority.ca_path, cluster)
             )
             stack.push_async_callback(provider.stop)
+        topic = await start_topic(authority) if options.publish else None
+        if topic:
+            stack.push_async_callback(topic.stop)
         by_name = {cluster.name: cluster for cluster in clusters}
         in_order = {name: by_name[name] for name in names}
-        return Servers(authority, arm, arm_options, identity.url, in_order, stack.pop_all())
+        return Servers(authority, arm, arm_options, identity.url, in_order, topic, stack.pop_all())
 
 
 def _simulated_cluster(running: RunningCluster, arm: RunningArm, azure: ArmOptions, state: Path) -> Cluster:

@@ -34,6 +34,8 @@ def welcome(endpoints: dict[str, Any], state: Path) -> str:
     rows += [(f"cluster {name}", known["server"]) for name, known in endpoints["clusters"].items()]
     if functions:
         rows.append(("functions", functions["url"]))
+    if topic := endpoints["topic"]:
+        rows.append(("topic of its own events", topic["url"]))
     rows.append(("all endpoints and keys", str(state / "endpoints.json")))
     first = next(iter(endpoints["clusters"].values()))
     lines = ["The sandbox is up.", "", *(f"  {what:<28}{where}" for what, where in rows)]

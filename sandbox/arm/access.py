@@ -50,7 +50,7 @@ def authenticate(headers: Mapping[str, str], base_url: str) -> Caller:
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise gateway.NO_TOKEN.error(headers=challenge)
-    claims = _claims(token)
+    claims = claims_of(token)
     audience = str(claims.get("aud", "")).rstrip("/")
     expired = float(claims.get("exp") or 0) <= time.time()
     if expired or audience not in (base_url, *_CLOUD_AUDIENCES):
@@ -61,7 +61,7 @@ def authenticate(headers: Mapping[str, str], base_url: str) -> Caller:
 def application(headers: Mapping[str, str]) -> str:
     """The application id that the bearer token claims, unchecked; "" for none."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    return str(_claims(token).get("appid", "")) if scheme.lower() == "bearer" else ""
+    return str(claims_of(token).get("appid", "")) if scheme.lower() == "bearer" else ""
 
 
 def managed_identity(
@@ -143,7 +143,8 @@ def _encode(value: Json) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def _claims(token: str) -> Json:
+def claims_of(token: str) -> Json:
+    """What a token claims, unchecked; nothing where it is none."""
     try:
         middle = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))

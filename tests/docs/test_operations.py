@@ -42,6 +42,22 @@ def test_another_prefix_moves_a_cluster_without_a_write() -> None:
     assert after_the_move(standard=False, own=True).empty
 
 
+def after_moving_back(standard: bool, own: bool) -> Plan:
+    """A PLS that was made for annotations under a prefix of our own; the cluster has the standard one again."""
+    settings = {"fqdns": "a.example"}
+    annotations = {OWN_PREFIX + k: v for k, v in {"create": "true", **settings}.items()} if own else {}
+    service = builders.service(asks=standard, settings=settings if standard else {}, annotations=annotations)
+    link = builders.pls(builders.frontend(service), service, fqdns=["a.example"])
+    return builders.decide(service, links=[link], cluster=builders.configured())
+
+
+def test_the_standard_prefix_moves_a_cluster_back_without_a_write() -> None:
+    """Both sets of annotations, then the standard one; and what is forgotten does no harm."""
+    assert after_moving_back(standard=True, own=True).empty
+    assert after_moving_back(standard=True, own=False).empty
+    assert after_moving_back(standard=False, own=True).empty
+
+
 def test_a_prefix_that_came_too_early_does_no_harm() -> None:
     """The prefix is set before the annotations are there: the PLS is kept."""
     early = after_the_move(standard=True, own=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -92,13 +93,13 @@ def transitions(before: Told | None, after: Told, outcomes: Iterable[Outcome]) -
     return (
         *_created(made, after),
         *_updated(written, after),
-        *_of_services(before, after),
+        *_of_services(before, after, made),
         *_owner_changed(old, after),
         *_deleted(old, after),
     )
 
 
-def _created(made: set[str], after: Told) -> Iterator[Transition]:
+def _created(made: AbstractSet[str], after: Told) -> Iterator[Transition]:
     for told in after.tellings:
         key = arm_ids.key(told.pls_id)
         if key in made and after.owners.get(key) == told.service:
@@ -123,7 +124,7 @@ def _updated(written: Iterable[PutPls], after: Told) -> Iterator[Transition]:
             yield _transition(Kind.UPDATED, told, sentence, reason=write.reason)
 
 
-def _of_services(before: Told | None, after: Told) -> Iterator[Transition]:
+def _of_services(before: Told | None, after: Told, made: AbstractSet[str]) -> Iterator[Transition]:
     """What each Service's telling says that it did not say before."""
     old = {told.service: told for told in before.tellings} if before else {}
     for told in after.tellings:
@@ -138,7 +139,8 @@ def _of_services(before: Told | None, after: Told) -> Iterator[Transition]:
             and arm_ids.same(was.pls_id, told.pls_id)
         ):
             yield _transition(Kind.ALIAS_CHANGED, told, _alias_changed(was, told), before=was.alias)
-        if before and told.ready and not (was and was.ready and arm_ids.same(was.pls_id, told.pls_id)):
+        news = before is not None or arm_ids.key(told.pls_id) in made
+        if news and told.ready and not (was and was.ready and arm_ids.same(was.pls_id, told.pls_id)):
             yield _transition(Kind.READY, told, told.message)
 
 

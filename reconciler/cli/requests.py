@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import wiring
 from reconciler.api import Api, Reply
 from reconciler.cli import codes
 from reconciler.cli.session import Session, mistake
-from reconciler.lines import line
+from reconciler.lines import Line, line, shown
 
 
 def resync(session: Session, wait: bool) -> int:
@@ -19,7 +19,9 @@ def resync(session: Session, wait: bool) -> int:
         name = session.one.name
         with screen.progress(f"{name}: looking, planning, writing"):
             reply = api.resync({"cluster": name, "wait": "true"})
-        return _tell(session, reply, str(reply.body.get("message", "")))
+        return _tell(
+            session, reply, str(reply.body.get("message", "")), _run_lines(reply.body.get("run", {}))
+        )
     named = [{"cluster": config.name} for config in session.configs] if session.named else [{}]
     body = _merged(api.resync(params).body for params in named)
     sentence = f"asked for a run of {_listed(body['queued'])}"
@@ -70,11 +72,22 @@ def _api(session: Session) -> Api:
     return wiring.app(session.settings).api
 
 
-def _tell(session: Session, reply: Reply, sentence: str) -> int:
+def _run_lines(run: Mapping[str, Any]) -> Iterator[Line]:
+    """What a run did, and what it found."""
+    for write in run.get("writes", ()):
+        error = f" ({shown(write['error'])})" if write.get("error") else ""
+        kind = "error" if write["result"] == "failed" else "ok"
+        yield Line((("", f"  {shown(write['sentence'])}: "), (kind, f"{write['result']}{error}")))
+    for finding in run.get("findings", ()):
+        told = f"  ! {finding['severity']} {finding['reason']}"
+        yield Line(((finding["severity"], told), ("", f": {shown(finding['sentence'])}")))
+
+
+def _tell(session: Session, reply: Reply, sentence: str, more: Iterable[Line] = ()) -> int:
     if session.screen.json:
         session.screen.document(reply.body)
     else:
-        session.screen.show([line("ok", sentence)])
+        session.screen.show([line("ok", sentence), *more])
     run: Mapping[str, Any] = reply.body.get("run", {})
     failed = not run.get("complete", True) or any(w["result"] == "failed" for w in run.get("writes", ()))
     return codes.ERROR if failed else codes.DONE

@@ -58,8 +58,7 @@ def run(common: Common, command: Callable[[Session], int]) -> int:
 def guarded(common: Common, command: Callable[[Screen], int]) -> int:
     """Run a command and return its exit code; what fails on purpose becomes a sentence."""
     screen = Screen(common.json)
-    # The identity library warns at length about each way to sign in that is not set up; we say it once.
-    logging.getLogger("azure").setLevel(logging.ERROR)
+    _log_to_standard_error()
     try:
         return command(screen)
     except SettingsError as error:
@@ -72,6 +71,16 @@ def guarded(common: Common, command: Callable[[Screen], int]) -> int:
         # The reader of a pipe has seen enough. What is left in the buffer must not fail at the end, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ERROR
+
+
+def _log_to_standard_error() -> None:
+    """Warnings, but for those of runs: a command tells its run's writes and findings itself."""
+    # The identity library warns at length about each way to sign in that is not set up; we say it once.
+    logging.getLogger("azure").setLevel(logging.ERROR)
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: not hasattr(record, "reason"))
+    logging.basicConfig(format="%(message)s", handlers=[handler])
 
 
 def opened(common: Common, screen: Screen) -> Session:

@@ -133,6 +133,16 @@ def test_resync_can_run_here_and_now(terminal: Terminal) -> None:
     assert [w["result"] for w in document["run"]["writes"]] == ["accepted"]
 
 
+@given(WEB, TYPO)
+def test_resync_here_tells_what_was_done_and_found(terminal: Terminal) -> None:
+    """A person who waits wants to read it."""
+    code, out, err = terminal("resync", "--wait")
+    assert (code, err) == (0, "")
+    assert "  create Private Link Service pls-0 for Service shop/web on frontend " in out
+    assert ": accepted\n" in out
+    assert "  ! error InvalidSettings: Service shop/typo gets no Private Link Service" in out
+
+
 def test_resync_here_ends_with_1_where_it_fails(terminal: Terminal) -> None:
     """A cluster that does not answer."""
     terminal.world.cluster.fail("list_services", RetryLater("no answer"))

@@ -23,7 +23,13 @@ def balancers(document: Json) -> tuple[Json, ...]:
     for key, link in links.items():
         if key not in shown:
             grouped[""].append(_frontend({"name": ""}, link))
-    return tuple({"name": name, "frontends": grouped[name]} for name in sorted(grouped))
+    return tuple({"name": name, "frontends": sorted(grouped[name], key=_order)} for name in sorted(grouped))
+
+
+def _order(frontend: Json) -> tuple[bool, str]:
+    """By the name of the Private Link Service; those without one last."""
+    link = frontend["link"] or {}
+    return not link, str(link.get("name", ""))
 
 
 def _frontend(frontend: Json, link: Json | None) -> Json:

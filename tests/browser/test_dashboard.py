@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 
 Json = dict[str, Any]
 PHONE = {"width": 360, "height": 780}
+DESK = {"width": 1100, "height": 1100}
 REFUSED_BY_SERVER = "Failed to load resource.*40[0-9]"
 
 
@@ -359,8 +360,8 @@ def focused(page: Page) -> str:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("light", {}),
-        ("dark", {"color_scheme": "dark"}),
+        ("light", {"viewport": DESK}),
+        ("dark", {"viewport": DESK, "color_scheme": "dark"}),
         ("phone", {"viewport": PHONE, "device_scale_factor": 2}),
     ],
 )

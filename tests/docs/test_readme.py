@@ -245,9 +245,10 @@ def parameters_of(method: str, seen: frozenset[str] = frozenset()) -> set[str]:
 
 
 def test_http_calls_and_parameters_are_the_codes_own(triggers: dict[str, dict[str, Any]]) -> None:
-    """Every call with exactly the parameters that it reads."""
+    """Every call with exactly the parameters that it reads. What serves the dashboard is the page's own affair."""
     rows = {row[0]: set(in_backticks(row[1])) for row in TABLES["Call | Parameters | Answer"]}
-    routes = {t["route"]: t["methods"][0].value for t in triggers.values() if t["type"] == "httpTrigger"}
+    http = [t for t in triggers.values() if t["type"] == "httpTrigger"]
+    routes = {t["route"]: t["methods"][0].value for t in http if not t["route"].startswith("dashboard")}
     assert rows == {f"{verb} /api/{route}": parameters_of(route) for route, verb in routes.items()}
 
 

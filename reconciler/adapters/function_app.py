@@ -23,7 +23,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 def answers(address: str, key: str) -> str:
     """What the app says of itself. Raises Denied for a wrong key, RetryLater where it does not answer well."""
     parts = urlsplit(address)
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
+    local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    if not (parts.scheme == "https" and parts.hostname) and not local:
         raise Rejected(f"{clean(address)} is no https address")
     base = address.rstrip("/").removesuffix("/api")
     health = _asked(f"{base}/api/health", "")

@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from reconciler.cluster_settings import parse_clusters
+from reconciler.model import WriteBack
 from tests.bench import scale
 from tests.docs.deploy_tables import MAIN, parameters_table
-from tests.docs.pages import ROOT, blocks, codes, first_column, tables, text_of
+from tests.docs.pages import ROOT, blocks, tables, text_of
 from tests.infra.bicep import INFRA, variable
+from tests.infra.test_rbac import RULES
 from tests.infra.test_roles import BUILT_IN, KUBERNETES, roles
 
 PAGE = text_of("docs/deploy.md")
@@ -196,12 +198,14 @@ def test_the_number_of_alert_rules_is_theirs() -> None:
     assert f"for each of the {len(rules)};" in PAGE
 
 
-def test_manifests_are_named_with_when_to_apply_them() -> None:
-    """A manifest more, or one that was renamed."""
-    rows = TABLES["File | Gives | When"]
-    named = {match for cell in first_column(rows) for match in re.findall(r"rbac/([\w-]+\.yaml)", cell)}
-    assert named == {path.name for path in (INFRA / "rbac").glob("*.yaml")}
-    assert codes(rows[0][1]) == ["get and list Services"]
+def test_each_way_of_telling_services_names_its_rights() -> None:
+    """A manifest more, another verb, or a value of WRITE_BACK that nobody can grant."""
+    rows = TABLES["WRITE_BACK | Services are told | With Kubernetes RBAC | With Azure RBAC"]
+    assert {row[0].partition(",")[0].strip("`") for row in rows} == set(get_args(WriteBack))
+    named = [re.findall(r"rbac/([\w-]+\.yaml)\): ([^|]+)", row[2])[0] for row in rows]
+    assert [name for name, _ in named] == list(RULES)
+    for name, told in named:
+        assert all(verb in told.split() for _, _, verbs in RULES[name] for verb in verbs), told
 
 
 def test_built_in_roles_in_examples_are_told_by_name() -> None:

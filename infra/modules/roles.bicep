@@ -101,7 +101,8 @@ module onResources 'role-on-resource.bicep' = [
     params: {
       principalId: principalId
       roleId: grant.roleId
-      kind: toLower(grant.path[?7] ?? 'resourceGroups')
+      // any(): to the compiler, toLower gives just any text, and the module takes four.
+      kind: any(toLower(grant.path[?7] ?? 'resourceGroups'))
       name: grant.path[?8] ?? 'none'
       childName: grant.path[?10] ?? 'none'
     }

@@ -108,7 +108,7 @@ class Bicep:
     @cached_property
     def functions(self) -> set[str]:
         """Names of functions called, decorators included."""
-        return {_function(node) for node in nodes(self.root) if node.type == "call_expression"}
+        return {function_of(node) for node in nodes(self.root) if node.type == "call_expression"}
 
     @cached_property
     def local(self) -> set[str]:
@@ -163,22 +163,38 @@ def default_of(path: Path, name: str) -> Any:
 
 def description_of(node: Node) -> str:
     """What the decorator ``@description`` before a declaration says."""
+    return next(
+        (
+            _text(texts)
+            for call in _decorators(node)
+            if function_of(call) == "description"
+            for texts in _strings(call)
+        ),
+        "",
+    )
+
+
+def decorators(declaration: Declaration) -> set[str]:
+    """The names of the decorators before a declaration."""
+    return {function_of(call) for call in _decorators(declaration.node)}
+
+
+def _decorators(node: Node) -> Iterator[Node]:
+    """Their calls; what stands in a decorator's own arguments is not told apart."""
     before = node.prev_named_sibling
     while before is not None and "comment" in before.type:  # a rule of the linter switched off
         before = before.prev_named_sibling
     if before is None or before.type != "decorators":
-        return ""
-    calls = (call for call in nodes(before) if call.type == "call_expression")
-    return next(
-        (_text(texts) for call in calls if _function(call) == "description" for texts in _strings(call)), ""
-    )
+        return
+    yield from (call for call in nodes(before) if call.type == "call_expression")
 
 
 def _strings(node: Node) -> Iterator[Node]:
     return (found for found in nodes(node) if found.type == "string")
 
 
-def _function(call: Node) -> str:
+def function_of(call: Node) -> str:
+    """The name of the function that a call calls."""
     return _text(call.child_by_field_name("function") or call)
 
 

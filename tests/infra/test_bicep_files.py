@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.bicep import FILES, INFRA, Bicep, bicep, module_file
+from tests.infra.bicep import FILES, INFRA, Bicep, bicep, decorators, function_of, module_file
 
 MAIN = INFRA / "main.bicep"
 DECLARED = ("parameter", "variable", "resource", "module", "type")
@@ -82,6 +82,16 @@ def test_a_module_gets_what_it_takes(path: Path, name: str) -> None:
     given = set(module.properties("params"))
     assert given <= set(takes)
     assert {n for n, parameter in takes.items() if not parameter.has_default} <= given
+
+
+@pytest.mark.parametrize(("path", "name"), modules(), ids=lambda part: getattr(part, "name", part))
+def test_what_a_function_gives_is_no_choice_to_the_compiler(path: Path, name: str) -> None:
+    """BCP036, an error: a call's text for a parameter with @allowed, unless any() says that it is right."""
+    module = bicep(path).all("module")[name]
+    takes = bicep(module_file(path, module)).all("parameter")
+    given = {n: node for n, node in module.properties("params").items() if "allowed" in decorators(takes[n])}
+    calls = {n: function_of(node) for n, node in given.items() if node.type == "call_expression"}
+    assert {n for n, function in calls.items() if function != "any"} == set()
 
 
 def outputs_asked_for() -> dict[Path, set[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler import wakeups
 from reconciler.document import tellings_of
 from reconciler.errors import OutcomeUnknown, RetryLater
+from reconciler.reconcile import update_state
 from reconciler.telling import PROVISIONED
 from tests.builders import service
 from tests.shell import world as worlds
@@ -125,7 +126,8 @@ def test_mode_plan_tells_its_plan_and_no_service() -> None:
 def test_who_lost_the_lease_writes_none() -> None:
     """It would put what it saw over what a later run saw."""
     world = settled_world()
-    world.change(WEB, name="pls-0", visibility="*")
+    # It finds nothing to write but the document.
+    update_state(world.ledger, "prod", lambda state: replace(state, document=""))
 
     def takes_over() -> None:
         lease = world.ledger.lease("prod")

@@ -74,6 +74,17 @@ def test_a_deployment_without_aks_makes_no_call() -> None:
     assert world.calls == []
 
 
+def test_what_is_at_hand_is_told_without_a_question() -> None:
+    """And whether it is all: what a discovery finds is not known before somebody has asked."""
+    for world in (a_world(PLAIN), a_world(named(), PLAIN), a_world(PLAIN, find=(tagged(),))):
+        clusters, is_all = world.resolution.at_hand()
+        assert clusters.keys() == {c.name for c in world.listed.clusters}
+        assert is_all == (world.listed == ClusterList((PLAIN,), ()))
+        assert world.calls == []
+        asked = world.resolution()
+        assert world.resolution.at_hand() == (asked, True)
+
+
 def test_one_cluster_is_read_once_in_five_minutes() -> None:
     """Each message asks for the configuration; its network never changes."""
     world = a_world(named(), PLAIN)

@@ -105,7 +105,7 @@ def _column(heading: str, number: int) -> list[str]:
 
 def test_examples_name_parameters_and_their_keys() -> None:
     """What is copied into the file of parameters is refused as a whole if one name is wrong."""
-    assert len(examples()) == 5
+    assert len(examples()) == 6
     for example in examples():
         assert example.keys() <= MAIN.all("parameter").keys()
         assert example.get("targets", {}).keys() <= MAIN.type_properties("targetsType").keys()
@@ -135,15 +135,26 @@ def test_clusters_in_examples_are_taken_and_write_nothing() -> None:
 
 
 def test_the_first_example_gives_rights_on_all_that_it_configures() -> None:
-    """A group that is forgotten shows as Denied after the deployment; both stand in one block here."""
+    """A group that is forgotten shows as Denied after the deployment."""
     example = examples()[0]
     (cluster,) = parse_clusters(json.dumps(example["clusters"])).clusters
     targets = example["targets"]
     assert targets["aksClusters"] == [cluster.access.aks]
-    assert any(group.endswith(f"/{cluster.pls_resource_group}") for group in targets["privateLinkServices"])
-    assert any(subnet.endswith(f"/subnets/{cluster.default_subnet}") for subnet in targets["natSubnets"])
     assert set(targets["loadBalancers"]) <= set(targets["privateLinkServices"])
+    assert {subnet.rpartition("/")[2] for subnet in targets["natSubnets"]} == {"nodes", "pls-subnet"}
     assert example["planOnly"] is True
+
+
+def test_no_example_differs_from_the_in_tree_controller_where_that_is_active() -> None:
+    """Another default group or subnet than its own: both would write the same PLS, each in its own way."""
+    for cluster in parse_clusters(json.dumps(examples()[0]["clusters"])).clusters:
+        assert (cluster.in_tree, cluster.pls_resource_group, cluster.default_subnet) == ("active", "", "")
+    (own,) = parse_clusters(json.dumps(examples()[1]["clusters"])).clusters
+    assert (own.in_tree, own.pls_resource_group, own.default_subnet) == (
+        "absent",
+        "my-private-links",
+        "pls-subnet",
+    )
 
 
 def test_secrets_of_the_example_are_the_ones_that_its_cluster_names() -> None:
@@ -157,6 +168,7 @@ def test_every_variant_of_the_issue_has_a_section() -> None:
     """Private, other clusters, another cloud, several subscriptions, by tag, many, without the right to make roles."""
     told = re.findall(r"^### (.+)$", PAGE.partition("## Variants")[2].partition("\n## ")[0], re.M)
     assert told == [
+        "Annotations of your own",
         "Private cluster",
         "Any other cluster",
         "Another cloud",

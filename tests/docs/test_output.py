@@ -6,11 +6,13 @@ import ast
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from reconciler import planning, wakeups
+from reconciler import explain_values, planning, wakeups
 from reconciler.bookkeeping import Outcome, Result
+from reconciler.doctor import AREAS, Diagnosis, State, diagnosis_json
 from reconciler.errors import Rejected
+from reconciler.explain import explain, explanation_json
 from reconciler.model import Ownership, ServiceRef
 from reconciler.observe import Look, Memory
 from reconciler.plan import Finding, Plan, PutPls, Reason, Severity
@@ -19,7 +21,7 @@ from reconciler.reconcile import Run, report_of
 from reconciler.rendering import WHY, finding_json, outcome_json, plan_json
 from reconciler.status import entry_json, status
 from tests import builders
-from tests.docs.pages import blocks, first_column, tables, text_of
+from tests.docs.pages import blocks, codes, first_column, tables, text_of
 from tests.fakes.ledger import MemoryLedger
 
 PAGE = text_of("docs/output.md")
@@ -28,7 +30,8 @@ TABLES = tables(PAGE)
 
 def told(what: str) -> list[str]:
     """The fields that the page tells of something."""
-    return first_column(TABLES[f"Field of a {what} | Meaning"])
+    article = "an" if what[0] in "aeiou" else "a"
+    return first_column(TABLES[f"Field of {article} {what} | Meaning"])
 
 
 def a_plan() -> Plan:
@@ -85,6 +88,20 @@ def test_status_and_history() -> None:
     assert list(cluster["frontends"][0]) == told("frontend")
     entry = HistoryEntry("prod", builders.NOW, "write", "Create", "")
     assert list(entry_json(entry)) == first_column(TABLES["Field of an entry | Meaning"])
+
+
+def test_explanation_and_diagnosis() -> None:
+    """Every field, area, state and outcome."""
+    seen = builders.observe(builders.service())
+    explained = explanation_json(explain(seen, planning.plan(seen, builders.LIMITS), "shop/web"))
+    assert list(explained) == told("explanation")
+    assert list(explained["checks"][0]) == told("check")
+    assert list(diagnosis_json(Diagnosis("clock", "Azure", "ok", ""))) == told("diagnosis")
+    meanings = {row[0]: row[1] for row in TABLES["Field of a diagnosis | Meaning"]}
+    assert tuple(codes(meanings["area"])) == AREAS
+    assert tuple(codes(meanings["state"])) == get_args(State)
+    outcomes = {row[0]: row[1] for row in TABLES["Field of a check | Meaning"]}
+    assert tuple(codes(outcomes["outcome"])) == get_args(explain_values.Outcome)
 
 
 def test_last_run_leaves_out_what_stands_beside_it() -> None:

@@ -14,7 +14,7 @@ from reconciler.planning.verdicts import Tenant, Verdicts
 # no: nothing further is looked at; waits: it goes on by itself; tells: for information.
 Outcome = Literal["yes", "no", "waits", "tells"]
 # What may stand between a verdict and a write: the findings that say so, and what to say where there are none.
-HURDLES: tuple[tuple[str, str, frozenset[Reason]], ...] = (
+_HURDLES: tuple[tuple[str, str, frozenset[Reason]], ...] = (
     ("can be read", "all that it needs", frozenset({Reason.UNKNOWN_VIEW})),
     (
         "name and group",
@@ -36,8 +36,11 @@ HURDLES: tuple[tuple[str, str, frozenset[Reason]], ...] = (
     ("back-off", "none", frozenset({Reason.BACK_OFF})),
     ("other writers", "none", frozenset({Reason.DRIFT_FIGHT})),
     ("brake", "holds nothing of it back", frozenset({Reason.BRAKE, Reason.MODE})),
-    ("warnings", "none", frozenset({Reason.WARNING, Reason.ORPHAN})),
 )
+# Those are told by checks of their own, before the hurdles.
+_TOLD = frozenset({Reason.FOREIGN_PLS, Reason.NOT_OWNER, Reason.NO_FRONTEND})
+_OTHERS = frozenset(Reason) - _TOLD - frozenset(reason for _, _, reasons in _HURDLES for reason in reasons)
+HURDLES = (*_HURDLES, ("warnings", "none", _OTHERS))
 _PASSING = frozenset({Reason.WAITING, Reason.STUCK, Reason.SETTLING, Reason.BACK_OFF, Reason.NO_FRONTEND})
 
 

@@ -277,3 +277,13 @@ def test_json_has_every_check() -> None:
 def sharing() -> Sharing:
     """The owner's row."""
     return Sharing("prod", LINK.id, ON.id, WEB.ref, "owner")
+
+
+def test_no_finding_about_a_service_is_left_out() -> None:
+    """Also one whose reason is told by no check of its own, as any that will be added."""
+    other = service("other", external_traffic_policy="Local", settings={"proxy-protocol": "true"})
+    seen = observe(other)
+    told = [check.value for check in explained(seen, "shop/other").checks]
+    said = [f.sentence for f in plan(seen, LIMITS).findings]
+    assert said
+    assert set(said) <= set(told)

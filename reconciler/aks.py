@@ -121,6 +121,14 @@ def needs_networks(config: ClusterConfig, cluster: ManagedCluster) -> bool:
     return not cluster.subnets and not (config.vnet_name and config.default_subnet)
 
 
+def is_told(cluster: ManagedCluster, networks: Collection[VirtualNetwork] | str) -> bool:
+    """Whether these networks tell the nodes' subnet. While AKS makes a cluster, its network is not there yet."""
+    try:
+        return bool(_managed_subnet(cluster, networks))
+    except _UnclearError:
+        return False
+
+
 def resolved(
     config: ClusterConfig, cluster: ManagedCluster, networks: Collection[VirtualNetwork] | str = ()
 ) -> ClusterConfig:

@@ -65,12 +65,13 @@ def place_of(cluster: ManagedCluster) -> Place:
 def all_of(listed: ClusterList, known: Known) -> Iterator[ClusterConfig]:
     """Those that are named, then those that are found and not named."""
     yield from listed.clusters
-    taken, names = set(wanted(listed)), {config.name for config in listed.clusters}
+    taken, names = set(wanted(listed)), {config.name.lower() for config in listed.clusters}
     for discovery in listed.discoveries:
         clusters = known.lists.get(discovery.subscription.lower(), {}).values()
         for config in aks.discovered(discovery, clusters, taken):
             taken.add(arm_ids.key(config.access.aks))
-            if config.name not in names:
+            if config.name.lower() not in names:
+                names.add(config.name.lower())
                 yield config
 
 

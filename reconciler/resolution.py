@@ -176,15 +176,15 @@ class _Round:
         )
 
     def _networks(self, listed: ClusterList, known: Known) -> dict[Place, Networks]:
-        """Those that are needed. They stay what they are, so that each is read once."""
+        """Those that are needed. One that tells a subnet stays what it is, and is read once."""
         needed = {
-            place_of(cluster)
+            place_of(cluster): cluster
             for config in all_of(listed, known)
             if (cluster := cluster_of(config, known)) and aks.needs_networks(config, cluster)
         }
         before = self._before.networks
-        read = {place: n for place in needed if not isinstance(n := before.get(place, ""), str)}
-        views = self._each(needed - read.keys(), lambda place: self._azure.virtual_networks(*place))
+        read = {p: n for p, cluster in needed.items() if aks.is_told(cluster, n := before.get(p, ""))}
+        views = self._each(needed.keys() - read.keys(), lambda place: self._azure.virtual_networks(*place))
         return read | {p: str(v) if isinstance(v, OutsideError) else v for p, v in views.items()}
 
     def _each(self, keys: Iterable[K], call: Callable[[K], T]) -> dict[K, T | OutsideError]:

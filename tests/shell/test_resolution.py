@@ -215,6 +215,19 @@ def test_a_network_that_could_not_be_read_is_read_again() -> None:
     assert world.later(61)["aks1"].unresolved == ""
 
 
+@pytest.mark.parametrize("early", [(), (network("MC_apps_aks1_eastus", "half-made", "one", "two"),)])
+def test_a_network_that_was_not_made_yet_is_read_again(early: tuple[Any, ...]) -> None:
+    """AKS makes the group first: the empty answer of that moment would stay for as long as the process lives."""
+    world = a_world(named(), has=(cluster(provisioningState="Creating"), *early))
+    assert "being created" in world.resolution()["aks1"].unresolved
+    for resource in early:
+        world.azure.remove(resource["id"])
+    world.azure.store(cluster())
+    world.azure.store(network())
+    found = world.later(61)["aks1"]
+    assert (found.vnet_name, found.unresolved) == ("aks-vnet-1", "")
+
+
 def test_a_tag_finds_clusters_and_its_removal_leaves_them_alone() -> None:
     """No longer configured is not gone from the world: nobody is asked to delete anything."""
     world = a_world(find=(tagged(),), has=(cluster(tags={"PLS": "x"}), cluster("aks2"), network()))
@@ -233,6 +246,20 @@ def test_a_named_cluster_wins_over_the_same_one_found() -> None:
     world = a_world(explicit, find=(tagged(), tagged()), has=(cluster(tags={"pls": ""}), network()))
     (found,) = world.resolution().values()
     assert (found.name, found.mode) == ("aks1", "plan")
+
+
+def test_a_found_cluster_never_takes_another_one_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ledger goes by the name. Eight digits of a hash can be met by whoever may make clusters and groups."""
+    world = a_world(find=(tagged(),), has=(cluster(tags={"pls": ""}), network()))
+    (found,) = world.resolution().values()
+    elsewhere = builders.configured(name=found.name.upper())
+    assert dict(a_world(elsewhere, find=(tagged(),), has=(cluster(tags={"pls": ""}),)).resolution()) == {
+        elsewhere.name: elsewhere
+    }
+    monkeypatch.setattr("reconciler.aks.name_of", lambda cluster: found.name)
+    twins = (cluster("aks0", tags={"pls": ""}), cluster(tags={"pls": ""}), network())
+    (kept,) = a_world(find=(tagged(),), has=twins).resolution().values()
+    assert kept.access.aks == resource_id("aks0")
 
 
 def test_a_found_cluster_gives_way_to_one_with_the_same_load_balancers() -> None:

@@ -135,7 +135,7 @@ def _megabytes(size: int) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.package", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.package", description="Build what is deployed.")
     parser.add_argument(
         "--dist", type=Path, default=ROOT / "dist", help="where app and package.zip are written"
     )

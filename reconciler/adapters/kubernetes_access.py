@@ -167,9 +167,17 @@ def _configure_kubeconfig(configuration: Any, access: ApiAccess, environ: Mappin
         loader.load_kube_config_from_dict(document, context, configuration, persist_config=False)
     if program and not (configuration.api_key or configuration.cert_file):
         raise unusable(f"the program {program} of its kubeconfig gave no token")
+    if configuration.api_key and _is_open(configuration.host):
+        raise unusable("its kubeconfig sends credentials to an address that is not https, for all to read")
     if configuration.api_key:
         renew = configuration.refresh_api_key_hook
         _authorize(configuration, "BearerToken", lambda: _renewed(configuration, renew))
+
+
+def _is_open(server: str) -> bool:
+    """Whether what is sent can be read on its way: not encrypted, and not within this machine either."""
+    parts = urlsplit(server)
+    return parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
 def _renewed(configuration: Any, renew: Callable[[Any], None]) -> str:

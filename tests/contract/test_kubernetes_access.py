@@ -276,6 +276,17 @@ def test_a_file_that_holds_no_token_is_sent_to_nobody(
             assert script.seen == []
 
 
+@pytest.mark.parametrize("user", [{"token": "t"}, {"username": "u", "password": "p"}])
+def test_a_kubeconfig_s_token_does_not_travel_in_the_open(authority: Authority, user: Json) -> None:
+    """Nothing is sent, not even a name looked up. Within this machine (kubectl proxy) anything goes."""
+    document = kubeconfig("http://api.prod.example:8080", authority, user)
+    with pytest.raises(Denied, match="not https"):
+        KubernetesCluster(ApiAccess(kubeconfig_content=json.dumps(document))).list_services()
+    near = kubeconfig("http://127.0.0.1:9", authority, user)
+    with pytest.raises(RetryLater):
+        KubernetesCluster(ApiAccess(kubeconfig_content=json.dumps(near))).list_services()
+
+
 # -- programs
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 
-def clusters(config: str, beginning: str) -> list[str]:
-    """The configured clusters whose names begin so; none where the configuration cannot be read, or is a blob."""
-    given = config or os.environ.get("CLUSTERS", "")
-    return sorted(name for name in _names(given) if name.startswith(beginning))
+def clusters(config: str) -> list[str]:
+    """The configured clusters; none where the configuration cannot be read, or is a blob."""
+    return sorted(_names(config or os.environ.get("CLUSTERS", "")))
 
 
 def _names(given: str) -> list[str]:

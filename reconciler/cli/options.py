@@ -17,8 +17,8 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def _clusters(ctx: typer.Context, incomplete: str) -> list[str]:
-    return completing.clusters(str(ctx.params.get("config") or ""), incomplete)
+def _clusters(ctx: typer.Context) -> list[str]:
+    return completing.clusters(str(ctx.params.get("config") or ""))
 
 
 ConfigOption = Annotated[

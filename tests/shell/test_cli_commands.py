@@ -65,6 +65,14 @@ def test_explain_tells_of_a_cluster_that_could_not_be_read(terminal: Terminal) -
     assert "401 Unauthorized" in out
 
 
+def test_explain_of_a_service_whose_azure_side_is_unread_ends_with_1(terminal: Terminal) -> None:
+    """The Service was seen; what it has was not."""
+    terminal.world.azure.fail("list_load_balancers", Denied("403"))
+    code, out, _ = terminal("explain", "shop/web")
+    assert code == 1
+    assert "NO     cluster" in out
+
+
 def test_explain_reads_a_service_of_another_type_by_its_name(terminal: Terminal) -> None:
     """Lists hold load balancers only."""
     terminal.world.cluster.put(replace(service("plain", asks=False), type="ClusterIP"))
@@ -118,6 +126,8 @@ def test_resync_asks_for_runs(terminal: Terminal) -> None:
     """Of all, or of those named; paused ones are left alone, and said to be."""
     assert terminal.json("resync") == (0, {"queued": ["dev", "prod"], "paused": []})
     assert {m.wake_up.cluster for m in terminal.world.queue.messages} == {"dev", "prod"}
+    both = ("--cluster", "prod", "--cluster", "dev")
+    assert terminal.json("resync", *both) == (0, {"queued": ["prod", "dev"], "paused": []})
     update_state(terminal.world.ledger, "dev", lambda s: replace(s, paused=True))
     code, out, _ = terminal("resync")
     assert (code, out) == (0, "asked for a run of prod; paused, and left alone: dev\n")

@@ -101,10 +101,11 @@ def test_a_bar_is_drawn_on_standard_error_alone(
         steps.say("applying prod")
         time.sleep(0.15)  # the bar draws itself ten times a second
         screen.show([line("", "said")])
+        sys.stdout.write("by others\n")
         with screen.progress("waiting") as inner:
             inner.done()
     said = capsys.readouterr()
-    assert said.out == "said\n"
+    assert said.out == "said\nby others\n"
     assert "1/3" in said.err
     assert "applying prod" in said.err
 

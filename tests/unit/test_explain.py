@@ -213,6 +213,24 @@ def test_one_that_shares_names_the_owner() -> None:
     assert explanation.ready
 
 
+def test_the_ledgers_owner_is_owner_again() -> None:
+    """The PLS was deleted by hand: whoever had it before the older one gets it."""
+    older = service("older", age_days=99)
+    seen = observe(WEB, older, frontends=[frontend(WEB, older)], ownership=(row(pls_id("mine"), WEB, ON.id),))
+    assert ("part", "owner") in [(c.name, c.value) for c in explained(seen).checks]
+
+
+def test_what_is_found_about_a_neighbour_is_not_told() -> None:
+    """It has an explanation of its own."""
+    neighbour = service("neighbour", settings={"fqdns": "x"})
+    seen = observe(WEB, neighbour, frontends=[frontend(WEB, neighbour)], links=[LINK])
+    assert last(explained(seen, "shop/neighbour")) == ("part", "no")
+    assert "neighbour gets no" not in " ".join(check.value for check in explained(seen).checks)
+    links = [pls(ON, WEB, "mine", fqdns=["drift"]), pls(frontend(service("x")), "shop/x", "theirs")]
+    waiting = observe(WEB, service("x"), links=links, load_balancers=load_balancers([ON], "Updating"))
+    assert len([c for c in explained(waiting).checks if c.name == "under way"]) == 1
+
+
 def test_a_refusal_on_one_frontend_hides_nothing_on_the_other() -> None:
     """While a Service moves between load balancers it stands on both."""
     second = frontend(WEB, lb="second")

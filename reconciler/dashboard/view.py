@@ -10,11 +10,11 @@ N   A cluster                                                    is shown as
 5   was not looked at for over an hour, or never                 Silent, Not seen
 6   is not in the configuration (any more)                       Not configured
 7   has Services that were refused                               Refusals
-8   has writes or Services under way                             In progress
+8   has writes or Services under way; in mode ``plan``           In progress, Would write
 9   else                                                         In line
 ==  ===========================================================  ===============
 
-All that hold are shown, 7 to 9 only where no other does; clusters are sorted by the first.
+All that hold are shown, 8 and 9 only where no other does; clusters are sorted by the first.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def _badges(mode: str, state: ClusterState, seen: Counts, now: datetime) -> tupl
         return (*found, Badge(7, "Refusals", "bad")) if seen.refused else found
     if seen.refused:
         return (Badge(7, "Refusals", "bad"),)
-    if seen.waiting or (seen.writes and mode != "plan"):
-        return (Badge(8, "In progress", "busy"),)
+    if seen.waiting or seen.writes:
+        return (Badge(8, "Would write" if mode == "plan" else "In progress", "busy"),)
     return (Badge(9, "In line", "good"),)
 
 

@@ -302,6 +302,13 @@ def test_what_a_cluster_is_shown_as(change: Json, mode: str, refused: int, words
     assert [badge.word for badge in shown.badges] == words
 
 
+@pytest.mark.parametrize(("mode", "word"), [("sync", "In progress"), ("plan", "Would write")])
+def test_writes_that_are_due_are_told(mode: str, word: str) -> None:
+    """In mode plan they stay due: no cluster that waits for them is in line."""
+    (badge,) = view.cluster("prod", mode, STATE, view.Counts(writes=1), NOW).badges
+    assert badge.word == word
+
+
 def test_what_needs_a_person_comes_first() -> None:
     """Then by name."""
     states: dict[str, Callable[[ClusterState], ClusterState]] = {

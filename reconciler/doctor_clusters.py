@@ -47,6 +47,10 @@ def _unresolved(config: ClusterConfig) -> Iterator[Diagnosis]:
 
 def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
     """Reach, identity, Services, and what may be written back."""
+    if config.access.aks:
+        places = f"load balancers in {config.load_balancer_resource_group}, subnet {config.vnet_name}/{config.default_subnet}"
+        name = arm_ids.last_name(config.access.aks)
+        yield Diagnosis("clusters", config.name, "ok", f"the AKS cluster {name} was read: {places}")
     cluster = patient.cluster_of(config)
     identity = cluster.identity()
     accepted = patient.ledger.state(config.name).identity if patient.ledger else ""
@@ -62,15 +66,15 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
     asking = sum(service.live and asks(service, config.pls_prefix) for service in services)
     sentence = f"answers as {identity}: {len(services)} Services of type LoadBalancer, {asking} ask for a PLS"
     yield Diagnosis("clusters", config.name, "ok", sentence)
-    yield from _reviewed(config, cluster)
+    yield from _reviewed(config, cluster, config.write_back or patient.write_back)
     for subnet_id in wanted.subnets(config, services):
         if not arm_ids.same(subnet_id, _default_subnet(config)):
             yield from _subnet(patient, config, subnet_id)
 
 
-def _reviewed(config: ClusterConfig, cluster: Cluster) -> Iterator[Diagnosis]:
+def _reviewed(config: ClusterConfig, cluster: Cluster, write_back: WriteBack) -> Iterator[Diagnosis]:
     """What of the results may be written back to Services, as far as it is wanted."""
-    may, wished = getattr(cluster, "may", None), WRITES[config.write_back or "status"]
+    may, wished = getattr(cluster, "may", None), WRITES[write_back]
     if may is None or config.mode == "plan" or not wished:
         return
     lacking = [f"{verb} {of}" for verb, of in wished if not may(verb, of)]

@@ -13,7 +13,7 @@ from typing import Protocol
 from reconciler.doctor import Diagnosis
 from reconciler.doctor_permissions import Grant
 from reconciler.errors import Denied, OutsideError
-from reconciler.model import ClusterConfig, Limits
+from reconciler.model import ClusterConfig, Limits, WriteBack
 from reconciler.ports import Azure, Clock, Cluster, Ledger
 
 AT_ONCE = 16
@@ -54,7 +54,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is looked at. ``ledger`` and ``queue`` are None where no storage is configured."""
+    """What is looked at. ``ledger`` and ``queue`` are None where no storage is configured.
+
+    ``write_back`` is what the deployment tells Services, unless a cluster says otherwise.
+    """
 
     configs: Sequence[ClusterConfig]
     limits: Limits
@@ -65,6 +68,7 @@ class Patient:
     ledger: Ledger | None
     queue: Callable[[], int] | None
     app: Callable[[], str] | None = None
+    write_back: WriteBack = "status"
 
 
 def examine(

@@ -34,6 +34,7 @@ def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, 
         ),
         ledger=wiring.ledger(settings) if settings.storage else None,
         queue=partial(_waiting, settings) if settings.storage else None,
+        write_back=settings.write_back,
         app=partial(function_app.answers, app_url, app_key) if app_url else None,
     )
 

@@ -13,7 +13,7 @@ from reconciler import wiring_doctor
 from reconciler.doctor_permissions import Grant
 from reconciler.doctor_rounds import Patient
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
-from reconciler.model import Service
+from reconciler.model import ApiAccess, Service, WriteBack
 from reconciler.reconcile import update_state
 from tests import builders
 from tests.builders import service
@@ -60,6 +60,7 @@ class Clinic:
     rights: Rights
     queue: Callable[[], int] | None = lambda: 0
     changes: dict[str, Any] = field(default_factory=dict)
+    write_back: WriteBack = "status"
 
     def patient(self, settings: Any, configs: Any, url: str, key: str) -> Patient:
         world = self.terminal.world
@@ -74,6 +75,7 @@ class Clinic:
             ledger=world.ledger if self.queue else None,
             queue=self.queue,
             app=app,
+            write_back=self.write_back,
         )
 
     def __call__(self, *words: str) -> tuple[int, list[tuple[str, str, str, str, str]]]:
@@ -176,6 +178,14 @@ def test_a_cluster_that_is_not_resolved_tells_why(clinic: Clinic) -> None:
     ]
 
 
+def test_what_was_taken_from_an_aks_cluster_is_told(clinic: Clinic) -> None:
+    """A person sees where it looks."""
+    aks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/blue"
+    clinic.changes = {"access": ApiAccess(aks=aks)}
+    said = [said for area, _, _, said, _ in clinic()[1] if area == "clusters"]
+    assert said[0] == "the AKS cluster blue was read: load balancers in MC_prod, subnet aks-vnet/default"
+
+
 def test_another_cluster_under_the_address(clinic: Clinic) -> None:
     """With the command that accepts it."""
     update_state(clinic.terminal.world.ledger, "prod", lambda s: replace(s, identity="before"))
@@ -206,6 +216,7 @@ def test_what_is_written_back_decides_which_rights_are_asked_for(
     """Nothing for nothing; annotations need more than the status does."""
     clinic.terminal.world.clusters["prod"] = Reviewing([WEB], uid="uid-of-prod")
     clinic.changes = {"write_back": write_back}
+    clinic.write_back = "off" if lacks else "annotations"  # a cluster's own word counts
     told = [said for _, said, _ in clinic.amiss("warning")]
     assert bool(told) == bool(lacks)
     assert all(lacks in said and said.endswith("to patch services") for said in told if lacks)

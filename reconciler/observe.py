@@ -7,15 +7,15 @@ so a list of Services read afterwards knows it. Whatever could not be read to it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from reconciler import arm_ids, reading
-from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
+from reconciler import arm_ids, evidence, reading
+from reconciler.errors import Denied, NotFound, OutsideError
 from reconciler.model import (
     Absent,
     ClusterConfig,
@@ -23,10 +23,8 @@ from reconciler.model import (
     Observed,
     Ownership,
     PrivateLinkService,
-    Proof,
     PublicIp,
     Service,
-    ServiceRef,
     Sharing,
     Unknown,
     known,
@@ -34,6 +32,7 @@ from reconciler.model import (
 from reconciler.planning import needs
 from reconciler.planning.world import World
 from reconciler.ports import Azure, Cluster, ClusterState, Ledger
+from reconciler.side_by_side import Reader
 from reconciler.tenancy import needs_public_ips
 
 T = TypeVar("T")
@@ -84,35 +83,11 @@ class Look:
         )
 
 
-class _Reader:
-    """Reads on threads; what fails becomes Unknown and is noted."""
-
-    def __init__(self, pool: Executor) -> None:
-        self._pool = pool
-        self.failures: list[OutsideError] = []
-
-    def start(self, call: Callable[[], T]) -> Future[T | Unknown]:
-        """The answer to come."""
-        return self._pool.submit(self._one, call)
-
-    def each(self, items: Iterable[K], call: Callable[[K], T]) -> dict[K, T | Unknown]:
-        """The answers for all items, read in parallel."""
-        futures = {item: self.start(partial(call, item)) for item in items}
-        return {item: future.result() for item, future in futures.items()}
-
-    def _one(self, call: Callable[[], T]) -> T | Unknown:
-        try:
-            return call()
-        except OutsideError as error:
-            self.failures.append(error)
-            return Unknown(str(error))
-
-
 def observe(config: ClusterConfig, outside: Outside, now: datetime) -> Look:
     """One look. Raises OutsideError only where the ledger cannot be read: nothing is done without it."""
     if config.unresolved:
         return _unresolved(config, outside, now)
-    reader = _Reader(outside.pool)
+    reader = Reader(outside.pool)
     load_balancers = reader.start(partial(_load_balancers, config, outside.azure))
     whole = reader.start(partial(_whole_subscription, config, outside.azure))
     memory = outside.pool.submit(_remember, outside.ledger, config.name).result()
@@ -182,7 +157,7 @@ def _digest(services: tuple[Service, ...] | Unknown) -> str:
 
 
 def _services(
-    config: ClusterConfig, outside: Outside, reader: _Reader, state: ClusterState
+    config: ClusterConfig, outside: Outside, reader: Reader, state: ClusterState
 ) -> tuple[tuple[Service, ...] | Unknown, str]:
     """The Services, provided that the cluster is the one that answered first, and its identity."""
     asked = reader.start(outside.cluster.identity)
@@ -199,7 +174,7 @@ def _services(
     return services, identity
 
 
-def _group_by_group(observed: Observed, azure: Azure, reader: _Reader) -> Observed:
+def _group_by_group(observed: Observed, azure: Azure, reader: Reader) -> Observed:
     """Private Link Services of the groups that are configured, in the ledger, or annotated."""
     config = observed.cluster
     services = known(observed.services)
@@ -216,9 +191,7 @@ def _group_by_group(observed: Observed, azure: Azure, reader: _Reader) -> Observ
     return replace(observed, private_link_services=tuple(found), groups=groups)
 
 
-def _details(
-    observed: Observed, services: tuple[Service, ...], outside: Outside, reader: _Reader
-) -> Observed:
+def _details(observed: Observed, services: tuple[Service, ...], outside: Outside, reader: Reader) -> Observed:
     """Subnets that claims name, public IP addresses where they place a Service, rows without a listed PLS."""
     azure = outside.azure
     public_ips = _public_ips(observed, services, azure, reader)
@@ -244,7 +217,7 @@ def _or_absent(get: Callable[[str], T], resource_id: str) -> T | Absent:
 
 
 def _public_ips(
-    observed: Observed, services: tuple[Service, ...], azure: Azure, reader: _Reader
+    observed: Observed, services: tuple[Service, ...], azure: Azure, reader: Reader
 ) -> tuple[PublicIp, ...] | Unknown:
     """The public IP addresses of the groups that frontends point to, only where a Service needs them."""
     load_balancers = known(observed.load_balancers)
@@ -259,53 +232,13 @@ def _public_ips(
     return unread or tuple(ip for view in views.values() if isinstance(view, tuple) for ip in view)
 
 
-def _evidence(observed: Observed, outside: Outside, reader: _Reader, identity: str) -> Observed:
+def _evidence(observed: Observed, outside: Outside, reader: Reader, identity: str) -> Observed:
     """Who is proven gone, who has reserved the wished names, and addresses only interfaces tell."""
     world = World(observed)
     wished = needs.reservations(world)
     return replace(
         observed,
-        proofs=_proofs(needs.proofs(world), outside.cluster, reader, identity),
+        proofs=evidence.proofs(needs.proofs(world), outside.cluster, reader, identity),
         reservations=outside.ledger.reservations(wished) if outside.ledger and wished else {},
-        nat_addresses=_nat_addresses(needs.interfaces(observed), outside.azure, reader),
+        nat_addresses=evidence.nat_addresses(needs.interfaces(observed), outside.azure, reader),
     )
-
-
-def _nat_addresses(
-    interfaces: Iterable[tuple[str, str]], azure: Azure, reader: _Reader
-) -> dict[str, tuple[str, ...]]:
-    """What the network interfaces say, by lower-case PLS id: a list per resource group, however many they are."""
-    wanted = {arm_ids.key(pls_id): arm_ids.key(interface) for pls_id, interface in interfaces}
-    parsed = (arm_ids.parse(interface) for interface in wanted.values())
-    places = sorted({(p.subscription, p.resource_group) for p in parsed if p})
-    views = reader.each(places, lambda place: azure.list_nat_addresses(*place))
-    found = {key: a for view in views.values() if isinstance(view, dict) for key, a in view.items()}
-    return {pls_id: found[nic] for pls_id, nic in wanted.items() if nic in found}
-
-
-def _proofs(
-    refs: Iterable[ServiceRef], cluster: Cluster, reader: _Reader, identity: str
-) -> dict[ServiceRef, Proof]:
-    """What the names prove; nothing, unless the cluster that was listed still answers after them."""
-    in_order = sorted(refs, key=lambda ref: (ref.key, ref.uid))
-    found = reader.each(in_order, partial(_proof, cluster))
-    same = not found or not isinstance(reader.start(partial(_still, cluster, identity)).result(), Unknown)
-    return {ref: p if same and isinstance(p, Proof) else Proof.UNKNOWN for ref, p in found.items()}
-
-
-def _still(cluster: Cluster, identity: str) -> None:
-    """Raises RetryLater where another cluster answers than the one with this identity."""
-    answers = cluster.identity()
-    if answers != identity:
-        raise RetryLater(
-            f"another cluster came to answer during the look: the UID of default/kubernetes was {identity}, "
-            f"then {answers}; nothing is taken for deleted"
-        )
-
-
-def _proof(cluster: Cluster, ref: ServiceRef) -> Proof:
-    """What reading the Service by its name proves: 404, another UID, another type, or a deletion."""
-    found = cluster.get_service(ref.namespace, ref.name)
-    if found is None or found.type != "LoadBalancer" or (ref.uid and found.uid != ref.uid):
-        return Proof.GONE
-    return Proof.DELETING if found.deleting else Proof.PRESENT

@@ -5,7 +5,7 @@ Made from the tellings of a run and the Services as it saw them, so that a clust
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,12 +15,13 @@ from reconciler.plan import Finding, Reason, Severity
 from reconciler.telling import Telling
 from reconciler.transitions import Kind, Transition
 
-# What is written, each a right of its own, and which manifest of infra/rbac/ gives it.
+# What is written, each a right of its own, and what to do where it lacks.
 STATUS, ANNOTATIONS, EVENTS = "status", "annotations", "events"
+_FOR_STATUS = "Apply infra/rbac/services-status.yaml, or set WRITE_BACK=off"
 _RIGHTS = {
-    STATUS: ("patch services/status", "services-status.yaml", "WRITE_BACK=off"),
-    ANNOTATIONS: ("patch services", "services-annotate.yaml", "WRITE_BACK=status"),
-    EVENTS: ("create and patch events", "services-status.yaml", "WRITE_BACK=off"),
+    STATUS: ("patch services/status", _FOR_STATUS),
+    EVENTS: ("create and patch events", _FOR_STATUS),
+    ANNOTATIONS: ("patch services", "Apply infra/rbac/services-annotate.yaml, or set WRITE_BACK=status"),
 }
 ALIAS, RESOURCE_ID = "alias", "resource-id"  # what follows the prefix of the Private Link annotations
 _MOST_MESSAGE = 32_768  # what the API's own types allow of a condition's message
@@ -104,18 +105,20 @@ def same_but_told(seen: Service, found: Service, prefix: str) -> bool:
     return _untold(seen, prefix) == _untold(found, prefix)
 
 
-def refusals(cluster: str, denied: Iterable[str]) -> tuple[Finding, ...]:
+def refusals(cluster: str, denied: Container[str]) -> tuple[Finding, ...]:
     """What is said while a cluster refuses to be told."""
-    return tuple(_refusal(cluster, *_RIGHTS[kind]) for kind in sorted(denied) if kind in _RIGHTS)
+    lacking: dict[str, list[str]] = {}
+    for right, remedy in (_RIGHTS[kind] for kind in _RIGHTS if kind in denied):
+        lacking.setdefault(remedy, []).append(right)
+    return tuple(_refusal(cluster, ", ".join(rights), remedy) for remedy, rights in lacking.items())
 
 
-def _refusal(cluster: str, right: str, manifest: str, instead: str) -> Finding:
+def _refusal(cluster: str, rights: str, remedy: str) -> Finding:
     return Finding(
         Reason.WRITE_BACK_DENIED,
         Severity.WARNING,
-        f"The Services of cluster {cluster} are not told all results: its API refuses us {right}. Apply "
-        f"infra/rbac/{manifest}, or set {instead}. It is tried again after a day, or with the next resync that "
-        "a person asks for.",
+        f"The Services of cluster {cluster} are not told all results: its API refuses us: {rights}. {remedy}. "
+        "It is tried again after a day, or with the next resync that a person asks for.",
     )
 
 

@@ -31,10 +31,10 @@ class WritingBack:
     """The telling of one run. ``may_start`` is the fence; ``person`` says that somebody asked for the run."""
 
     def __init__(self, engine: Engine, run: Run, may_start: Callable[[], bool], *, person: bool) -> None:
-        self._engine, self._run, self._may_start, self._person = engine, run, may_start, person
+        self._engine, self._run, self._may_start = engine, run, may_start
         self._services = known(run.look.observed.services)
         self._cluster = engine.cluster_of(run.config)
-        self._denied = {k: at for k, at in run.look.memory.state.denied.items() if k in _kinds(self._mode)}
+        self._denied = {} if person else self._still_denied()
         self._versions: dict[str, str] = {}
         self._left, self._stopped = 0, not run.look.complete or run.config.mode == "plan"
 
@@ -86,9 +86,11 @@ class WritingBack:
 
     def _may(self, kind: str) -> bool:
         """Whether it is wished for, and not refused lately."""
-        since = self._denied.get(kind)
-        lately = since is not None and self._now() - since < TRY_AGAIN
-        return kind in _kinds(self._mode) and (self._person or not lately)
+        return kind in _kinds(self._mode) and kind not in self._denied
+
+    def _still_denied(self) -> dict[str, datetime]:
+        denied, since = self._run.look.memory.state.denied, self._now() - TRY_AGAIN
+        return {kind: at for kind, at in denied.items() if at > since and kind in _kinds(self._mode)}
 
     def _set_condition(self, patch: ConditionPatch) -> None:
         found = self._cluster.patch_status(patch.service.ref, patch.condition)
@@ -120,8 +122,6 @@ class WritingBack:
                 self._denied[kind] = self._now()
                 return
             self._tell_trouble(errors)
-            if not any(errors):
-                self._denied.pop(kind, None)
         if kind != EVENTS and not self._stopped:
             self._left += len(items) - begun
 
@@ -134,9 +134,9 @@ class WritingBack:
         return None
 
     def _tell_trouble(self, errors: Iterable[OutsideError | None]) -> None:
-        """Gone or changed: the next run sees it. Refused: that Service's own affair. Anything else: not now."""
-        failed = [error for error in errors if error and not isinstance(error, NotFound | Stale)]
-        self._stopped = any(not isinstance(error, Rejected) for error in failed)
+        """Gone: the next run sees it. Changed or refused: that Service's own affair. Anything else: not now."""
+        failed = [error for error in errors if error and not isinstance(error, NotFound)]
+        self._stopped = any(not isinstance(error, Rejected | Stale) for error in failed)
         if failed:
             name = self._run.config.name
             log.warning("cluster %s: results are not told to all Services: %s", name, failed[0])

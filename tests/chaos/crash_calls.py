@@ -20,6 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 Send = Callable[[], Any]
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_EVENT = re.compile(r"(/events/)[^/]+")  # named by what it tells, aliases included
 _IN_BATCH = re.compile(rb"^(?:POST|PUT|PATCH|MERGE|DELETE) \S+?/(\w+)[( ]", re.MULTILINE)
 
 
@@ -114,7 +115,7 @@ def template(url: str, body: Any, words: Mapping[str, str]) -> str:
     path = url.partition("?")[0]
     for word, instead in words.items():
         path = path.replace(word, instead)
-    path = _GUID.sub("{id}", path)
+    path = _EVENT.sub(r"\1{event}", _GUID.sub("{id}", path))
     if path.endswith("/$batch"):
         content = body if isinstance(body, bytes) else str(body).encode()
         found = _IN_BATCH.search(content)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.up_client import PERSON
-from tests.chaos.world import World
+from tests.chaos.world import CLUSTER, World
 
 Json = dict[str, Any]
 
@@ -32,13 +32,14 @@ SUBNETS = ("pls-subnet",)
 
 
 def snapshot(world: World, words: Mapping[str, str]) -> Json:
-    """Private Link Services, subnet policies, ledger rows, plan. ``words`` are replaced in all texts."""
+    """Private Link Services, subnet policies, ledger rows, what Services are told, plan. ``words`` are replaced in all texts."""
     plan = world.plan()
     seen = {
         "privateLinkServices": sorted(_links(world), key=lambda link: str(link["id"])),
         "policies": {name: _policy(world, name) for name in SUBNETS},
         "ownership": _rows(world, "ownership"),
         "sharing": _rows(world, "sharing"),
+        "told": _conditions(world),
         "plan": {"complete": plan["complete"], "writes": plan["writes"], "findings": _reasons(plan)},
     }
     document: Json = readable(seen, words)
@@ -101,6 +102,17 @@ def _rows(world: World, table: str) -> list[Json]:
 
 def _cell(key: str, value: Any) -> Any:
     return bool(value) if key in _PRESENCE else value
+
+
+def _conditions(world: World) -> list[list[str]]:
+    """What each Service is told in its status."""
+    path = "/api/v1/services?fieldSelector=spec.type%3DLoadBalancer"
+    services = world.users.expect(world.sandbox.cluster(CLUSTER, "GET", path), 200)["items"]
+    return sorted(
+        [service["metadata"]["name"], condition["status"], condition["reason"]]
+        for service in services
+        for condition in service.get("status", {}).get("conditions", ())
+    )
 
 
 def _reasons(plan: Json) -> list[list[str]]:

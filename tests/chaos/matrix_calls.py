@@ -15,6 +15,7 @@ _ARM_NAMES = re.compile(
     re.IGNORECASE,
 )
 _SERVICE = re.compile(r"(/namespaces/)[^/]+(/services/)[^/?]+")
+_EVENT = re.compile(r"(/namespaces/)[^/]+(/events)(?:(/)[^/?]+)?")
 _KEY = re.compile(r"(PartitionKey|RowKey)='(reserved|(?:%7C|\|)schema|schema)?[^']*'")
 _TABLE = re.compile(r"(devstoreaccount1/(?:\$batch#)?)c\d+x\d+z")  # a cell's tables begin with its name
 
@@ -91,6 +92,7 @@ def template(system: str, path: str) -> str:
         case "arm":
             return _ARM_NAMES.sub(_arm, path)
         case "kubernetes":
+            path = _EVENT.sub(lambda m: f"{m[1]}{ANY}{m[2]}{f'/{ANY}' if m[3] else ''}", path)
             return _SERVICE.sub(rf"\1{ANY}\2{ANY}", path)
         case "tables":
             path = _TABLE.sub(rf"\1{ANY}", path)

@@ -86,7 +86,11 @@ def _service(
             "annotations": annotations,
             "creationTimestamp": f"2026-01-{day:02}T00:00:00Z",
         },
-        "spec": {"type": "LoadBalancer", "ipFamilies": ["IPv4"]},
+        "spec": {
+            "type": "LoadBalancer",
+            "ipFamilies": ["IPv4"],
+            "ports": [{"port": 80, "protocol": "TCP"}],
+        },
     }
     cell.doors["kubernetes"].call("PUT", f"objects/services/default/{name}", document)
 

@@ -209,7 +209,7 @@ class Cell(World):
     # What there is
 
     def snapshot(self) -> Json:
-        """PLSs, subnets and ledgers, but for times, attempts and what Azure makes up."""
+        """PLSs, subnets, ledgers and conditions, but for times, attempts and what Azure makes up."""
         resources = self.users.expect(self.sandbox.arm_backdoor("GET", "state"), 200)["resources"]
         kinds = ("privatelinkservices", "virtualnetworks")
         links = {r["id"].lower(): _wished(r) for r in resources if r["type"].lower().endswith(kinds)}
@@ -218,11 +218,25 @@ class Cell(World):
             for r in self._ledger.ownership(self.name)
         ]
         shares = [(s.pls_id, s.frontend_id, s.service.key, s.role) for s in self._ledger.sharing(self.name)]
-        text = json.dumps(
-            {"links": links, "ownership": sorted(rows), "sharing": sorted(shares)}, sort_keys=True
-        )
+        told = {
+            "links": links,
+            "ownership": sorted(rows),
+            "sharing": sorted(shares),
+            "told": self._conditions(),
+        }
+        text = json.dumps(told, sort_keys=True)
         found: Json = json.loads(text.replace(self.name, "CLUSTER"))
         return found
+
+    def _conditions(self) -> Json:
+        """What each Service is told in its status."""
+        services = self.doors["kubernetes"].call("GET", "state")["objects"]["services"]
+        return {
+            s["metadata"]["name"]: [
+                (c["type"], c["status"], c["reason"]) for c in s.get("status", {}).get("conditions", ())
+            ]
+            for s in services
+        }
 
     def foreign(self) -> Json | None:
         """The PLS that is not ours, as it is."""

@@ -169,7 +169,10 @@ def _subnet(patient: Patient, config: ClusterConfig, subnet_id: str) -> Iterator
         seen = patient.azure.get_subnet(subnet_id)
     except NotFound as error:
         subject = f"{config.name}: subnet {arm_ids.last_name(subnet_id)}"
-        advice = f"az network vnet subnet list -g {config.vnet_resource_group} --vnet-name {config.vnet_name} -o table"
+        advice = (
+            f"az network vnet subnet list --subscription {config.network_subscription} "
+            f"-g {config.vnet_resource_group} --vnet-name {config.vnet_name} -o table"
+        )
         yield Diagnosis("network", subject, "failed", f"it is not there ({error})", advice)
     else:
         yield from doctor.subnet(config.name, seen, patient.limits.subnet_policy == "report")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from reconciler import arm_ids
+from reconciler.aks import KIND, USER_ROLE
 from reconciler.model import ClusterConfig, SubnetPolicy
 
 Place = Literal["links", "balancers", "subnet", "aks"]
@@ -98,7 +99,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def remedy(scope: str) -> str:
     """How to see, and to give, what is missing at a scope."""
+    role = USER_ROLE if f"/{KIND}/".lower() in f"{scope}/".lower() else "Network Contributor"
     return (
         "give the identity the project's roles (infra/roles.json; azd provision), or: "
-        f"az role assignment create --assignee OBJECT_ID --role 'Network Contributor' --scope {scope}"
+        f"az role assignment create --assignee OBJECT_ID --role '{role}' --scope {scope}"
     )

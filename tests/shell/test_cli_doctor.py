@@ -242,7 +242,8 @@ def test_a_default_subnet_that_is_not_there(clinic: Clinic) -> None:
     clinic.terminal.world.azure.fail("get_subnet", NotFound("404"), times=9)
     ((subject, _, remedy),) = clinic.amiss()
     assert subject == "prod: subnet default"
-    assert remedy.startswith("az network vnet subnet list -g MC_prod --vnet-name aks-vnet")
+    assert remedy.startswith("az network vnet subnet list --subscription ")
+    assert remedy.endswith(" -g MC_prod --vnet-name aks-vnet -o table")
 
 
 @given(service("web", settings={"ip-configuration-subnet": "pls-subnet"}), policy="Enabled")

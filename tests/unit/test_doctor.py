@@ -12,7 +12,7 @@ import pytest
 
 from reconciler import doctor
 from reconciler.doctor import Diagnosis, diagnoses_lines, in_order
-from reconciler.doctor_permissions import READ, SUBNET_POLICY_WRITE, WRITE, Grant, missing, needs
+from reconciler.doctor_permissions import READ, SUBNET_POLICY_WRITE, WRITE, Grant, missing, needs, remedy
 from reconciler.doctor_rounds import Look, examine
 from reconciler.errors import Denied, RetryLater
 from reconciler.lines import text_of
@@ -70,6 +70,15 @@ def test_mode_plan_needs_reads_only() -> None:
     assert not set(SUBNET_POLICY_WRITE) & wanted
     aks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c"
     assert aks in {need.scope for need in needs(configured(access=ApiAccess(aks=aks)), "disable")}
+
+
+def test_the_role_that_is_advised_fits_the_place() -> None:
+    """Of networks, or of an AKS cluster."""
+    group = "/subscriptions/s/resourceGroups/g"
+    assert "'Network Contributor'" in remedy(group)
+    cluster = f"{group}/providers/Microsoft.ContainerService/managedClusters/c"
+    assert "'Azure Kubernetes Service Cluster User Role'" in remedy(cluster)
+    assert remedy(cluster).endswith(f"--scope {cluster}")
 
 
 # -- clocks, tokens

@@ -99,6 +99,9 @@ param existingSystemTopicName string = ''
 @description('Conditional. Resource group of existingSystemTopicName. Required with it.')
 param eventTopicResourceGroupName string = ''
 
+@description('Optional. Id of a custom topic of Event Grid, of the schema CloudEvents 1.0, that our own events are published to (docs/events.md). By default none are.')
+param publishTopicId string = ''
+
 // ---------------------------------------------------------------- functions
 
 @description('Optional. Python version of the functions; the package is built for it.')
@@ -276,6 +279,18 @@ module network 'modules/network.bicep' = if (!empty(virtualNetworkAddressPrefix)
   }
 }
 
+module publishing 'modules/publishing.bicep' = if (!empty(publishTopicId)) {
+  name: 'publishing'
+  scope: resourceGroup(
+    split(publishTopicId, '/')[?2] ?? subscription().subscriptionId,
+    split(publishTopicId, '/')[?4] ?? group.name
+  )
+  params: {
+    principalId: identity.outputs.principalId
+    topicName: last(split(publishTopicId, '/'))
+  }
+}
+
 var configuredClusters = empty(clustersBlob)
   ? { CLUSTERS: string(union({ clusters: clusters }, empty(discover) ? {} : { discover: discover })) }
   : { CLUSTERS_BLOB: clustersBlob }
@@ -287,6 +302,7 @@ var secretReferences = toObject(
 var productSettings = {
   ARM_ENDPOINT: endsWith(armEndpoint, '/') ? take(armEndpoint, length(armEndpoint) - 1) : armEndpoint
   ARM_AUDIENCE: armAudience
+  EVENTS_TOPIC_ENDPOINT: empty(publishTopicId) ? '' : publishing!.outputs.endpoint
   SUBNET_POLICY: manageSubnetPolicy ? 'disable' : 'report'
   RESYNC_SCHEDULE: resyncSchedule
   PROBE_SCHEDULE: probeSchedule

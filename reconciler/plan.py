@@ -57,6 +57,7 @@ class Reason(StrEnum):
     MODE = "Mode"
     FAILED = "Failed"
     WRITE_BACK_DENIED = "WriteBackDenied"
+    NOT_PUBLISHED = "NotPublished"
     WARNING = "Warning"
 
 

@@ -157,6 +157,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """How far a cluster's events are published. ``digest`` is of what the topic has been told.
+
+    ``failures`` in a row, ``trouble`` why, and ``not_before`` when it is tried again.
+    """
+
+    digest: str = ""
+    failures: int = 0
+    not_before: datetime | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterState:
     """What is remembered about a cluster besides its rows: identity, last run, findings.
 
@@ -178,6 +191,7 @@ class ClusterState:
     poisoned: int = 0
     poisoned_at: datetime | None = None
     document: str = ""
+    publication: Publication = field(default_factory=Publication)
     denied: dict[str, datetime] = field(default_factory=dict)
     sightings: dict[str, datetime] = field(default_factory=dict)
     last_run: dict[str, Any] = field(default_factory=dict)
@@ -269,6 +283,13 @@ class Documents(Protocol):
 
     def write(self, cluster: str, document: Json) -> None:
         """Insert or replace the document; readers see the old one or the new one, never a part."""
+
+
+class Publisher(Protocol):
+    """A topic that gets our own events, CloudEvents 1.0 of :mod:`reconciler.published`."""
+
+    def publish(self, events: Sequence[Json]) -> None:
+        """Publish one batch, of at most 1 MB. Where it raises, the topic may have taken it all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack, known
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
-from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger
+from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger, Publication
+from reconciler.publication import trouble
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
 from reconciler.telemetry import OFF, Telemetry
 from reconciler.telling import Telling, tellings
@@ -47,13 +48,14 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what was seen, what was planned, what became of it."""
+    """One run: what was seen, what was planned, what became of it. ``publication`` is None where nothing is published."""
 
     config: ClusterConfig
     look: Look
     plan: Plan
     applied: Applied = field(default_factory=Applied)
     fed_back: FedBack = field(default_factory=FedBack)
+    publication: Publication | None = None
 
     @property
     def come_back(self) -> datetime | None:
@@ -61,6 +63,8 @@ class Run:
         if self.config.mode == "plan":
             return None
         times = [t for t in (self.plan.come_back, self.applied.come_back) if t]
+        if self.publication and self.publication.not_before:
+            times.append(self.publication.not_before)
         if self.fed_back.left:
             times.append(self.look.observed.now + TOLD_LATER)
         if any(isinstance(error, RetryLater) for error in self.look.failures):
@@ -76,8 +80,8 @@ class Run:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Those of the plan, what ARM refused just now (the next plan says that again while it stays so), and what
-        the cluster refuses to be told."""
-        return (*self.plan.findings, *_refusals(self), *self.fed_back.findings)
+        the cluster, or the topic, refuses to be told."""
+        return (*self.plan.findings, *_refusals(self), *_untold(self))
 
     @property
     def rows(self) -> tuple[Ownership, ...]:
@@ -205,6 +209,7 @@ def _after(state: ClusterState, run: Run, report: dict[str, Any], document: str)
         released="" if used else state.released,
         released_until=None if used else state.released_until,
         document=document,
+        publication=run.publication or state.publication,
         last_run=report,
     )
 
@@ -243,7 +248,7 @@ def _fresh(run: Run) -> list[Finding]:
     known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
     return [
         f
-        for f in (*run.plan.findings, *run.fed_back.findings)
+        for f in (*run.plan.findings, *_untold(run))
         if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
     ]
 
@@ -277,6 +282,10 @@ def report_of(
         "comeBack": instant(run.come_back),
         settling.SINCE: instant(run.unsettled_after(wished)),
     }
+
+
+def _untold(run: Run) -> tuple[Finding, ...]:
+    return (*run.fed_back.findings, *trouble(run.config.name, run.publication))
 
 
 def _refusals(run: Run) -> list[Finding]:

@@ -68,6 +68,13 @@ def address(value: str) -> str:
     return value.rstrip("/")
 
 
+def topic(value: str) -> str:
+    """The endpoint of a custom topic, as the portal shows it. Tokens go there: https alone."""
+    if not re.fullmatch(r"https://[^/\s?#@]+/api/events", value) or address(value) != value:
+        raise ValueError(f"is {shown(value)}; wanted: https://NAME.REGION-1.eventgrid.azure.net/api/events")
+    return value
+
+
 def file(value: str) -> str:
     """The path of a file that is there."""
     if not Path(value).is_file():

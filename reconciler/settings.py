@@ -23,6 +23,7 @@ from reconciler.setting_values import (
     schedule,
     share,
     text,
+    topic,
     whole,
 )
 
@@ -60,6 +61,7 @@ class Settings:
     azure_client_id: str
     limits: Limits
     write_back: WriteBack
+    events_topic_endpoint: str
     history_days: int
     lease_seconds: int
     max_writes: int
@@ -108,6 +110,12 @@ SETTINGS: tuple[Setting, ...] = (
         "What Services are told about their PLS: `status` a condition and Events, `annotations` alias and id besides, "
         "`off` nothing.",
         one_of("status", "annotations", "off"),
+    ),
+    Setting(
+        "EVENTS_TOPIC_ENDPOINT",
+        "",
+        "The endpoint of a custom topic of Event Grid that gets our own events; without it none are published.",
+        optional(topic),
     ),
     Setting(
         "GRACE_SECONDS",
@@ -274,6 +282,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
             subnet_policy=values["SUBNET_POLICY"],
         ),
         write_back=values["WRITE_BACK"],
+        events_topic_endpoint=values["EVENTS_TOPIC_ENDPOINT"],
         history_days=values["HISTORY_DAYS"],
         lease_seconds=values["LEASE_SECONDS"],
         max_writes=values["MAX_WRITES"],

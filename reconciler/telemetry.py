@@ -181,7 +181,7 @@ RUN = SpanType(
 CALL = SpanType(
     "{target} {method}",
     ("cluster", "run", "target", "method", "resource", "error", "code", "retryAfter", "peer.service"),
-    "One call of the outside that a run makes. `target`: arm, kubernetes, tables, queues, blobs; `method`: of the port; `resource`: an "
+    "One call of the outside that a run makes. `target`: arm, kubernetes, tables, queues, blobs, topic; `method`: of the port; `resource`: an "
     "ARM id where the call is about one; `error`: the kind of a failure, `code` the other side's word for it. "
     "NotFound, Stale and Conflict are answers: only other failures have status Error",
 )

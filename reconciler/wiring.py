@@ -15,8 +15,9 @@ from reconciler.adapters.aks import ArmAks
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
 from reconciler.adapters.cluster_tokens import Tokens
-from reconciler.adapters.credentials import credential
+from reconciler.adapters.credentials import Credential, credential
 from reconciler.adapters.documents import BlobDocuments
+from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.kubernetes import KubernetesCluster
 from reconciler.adapters.kubernetes_access import Means
 from reconciler.adapters.queues import StorageQueue
@@ -29,6 +30,7 @@ from reconciler.errors import SettingsError
 from reconciler.gate import Gate
 from reconciler.model import ApiAccess, ClusterConfig, ClusterList
 from reconciler.ports import Aks, Azure, Cluster, Ledger
+from reconciler.publishing import Publishing
 from reconciler.reconcile import Engine
 from reconciler.resolution import Resolution, UnresolvedCluster
 from reconciler.retention import Retention
@@ -89,6 +91,7 @@ class Outward:
     azure: Azure
     aks: Aks
     tokens: Tokens
+    identity: Credential
 
 
 def outward(settings: Settings) -> Outward:
@@ -102,7 +105,7 @@ def outward(settings: Settings) -> Outward:
     identity = credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file)
     azure = ArmAzure(access, identity)
     aks = traced(ArmAks(azure.client), "arm", telemetry.configured())
-    return Outward(azure, aks, Tokens(lambda scope: identity.get_token(scope)))
+    return Outward(azure, aks, Tokens(lambda scope: identity.get_token(scope)), identity)
 
 
 def engine(settings: Settings, ledger: Ledger | None, out: Outward) -> Engine:
@@ -201,9 +204,20 @@ def app(settings: Settings) -> App:
         lease_seconds=settings.lease_seconds,
         retention=Retention(ledger, timedelta(days=settings.history_days)),
         documents=documents,
+        publishing=publishing(settings, account, out),
     )
     board = Board(told, documents, configs.at_hand, made.pool)
     return App(worker, Api(worker, configs.problems, configs.renew), board)
+
+
+def publishing(settings: Settings, account: StorageAccount, out: Outward) -> Publishing | None:
+    """What publishes our own events; None where no topic is set."""
+    if not settings.events_topic_endpoint:
+        return None
+    topic = EventTopic(settings.events_topic_endpoint, out.identity, settings.arm_ca_file)
+    told = telemetry.configured()
+    records = traced(BlobDocuments(account, "published", "record of published events"), "blobs", told)
+    return Publishing(traced(topic, "topic", told), records, SystemClock())
 
 
 class Lazy:

@@ -14,6 +14,7 @@ from reconciler.keeping import keep
 from reconciler.measures import age, wait_of, watched
 from reconciler.model import ClusterConfig
 from reconciler.ports import Documents, HistoryEntry, Lease, Ledger, Queue, WakeUp
+from reconciler.publishing import Publishing
 from reconciler.reconcile import Engine, Run, reconcile, record, update_state
 from reconciler.retention import Retention
 from reconciler.telemetry import LEASE_WAITS, POISON, QUEUE_AGE, trigger
@@ -48,6 +49,7 @@ class Worker:
     lease_seconds: int = 120
     retention: Retention | None = None
     documents: Documents | None = None
+    publishing: Publishing | None = None
 
     def handle(self, wake_up: WakeUp, inserted: datetime) -> Done:
         """Serve one message. Raises OutsideError where the ledger or the queue fails: let it be retried."""
@@ -185,6 +187,7 @@ class Worker:
         documents = fenced(self.documents, hold.is_ours) if self.documents else None
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
+            run = self.publishing.tell(run, hold.is_ours) if self.publishing else run
             run = write_down(ledger, documents, run, hold.may_write)
         except LeaseLost:
             return None

@@ -11,7 +11,7 @@ from reconciler.adapters.wire import clean
 from reconciler.errors import Denied, RetryLater
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
+    from azure.core.credentials import AccessToken, AccessTokenInfo
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
@@ -66,7 +66,7 @@ class Credential:
         return Denied(f"Azure gives no token. {self._advice} ({words})", code=type(error).__name__)
 
 
-def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = "") -> TokenCredential:
+def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = "") -> Credential:
     """The managed identity where the platform offers one, else what ``DefaultAzureCredential`` finds.
 
     ``client_id`` names a user-assigned identity. ``authority_host`` is the login endpoint of another

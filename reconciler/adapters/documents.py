@@ -1,4 +1,7 @@
-"""Status documents as blobs: ``status/CLUSTER.json.gz``, compressed JSON, one per cluster."""
+"""Documents as blobs: ``status/CLUSTER.json.gz``, compressed JSON, one per cluster.
+
+Status documents, and in a container of their own the records of published events.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,15 @@ LONGEST = 64_000_000  # bytes, unpacked: many times what a cluster with 2,000 Pr
 
 
 class BlobDocuments:
-    """The port ``Documents``. The container is made at the first write; threads may share it."""
+    """The port ``Documents``. The container is made at the first write; threads may share it.
 
-    def __init__(self, account: StorageAccount, container: str = CONTAINER) -> None:
-        self._account, self._container = account, container
+    ``kind`` is what a document is called in messages.
+    """
+
+    def __init__(
+        self, account: StorageAccount, container: str = CONTAINER, kind: str = "status document"
+    ) -> None:
+        self._account, self._container, self._kind = account, container, kind
 
     @cached_property
     def _blobs(self) -> ContainerClient:
@@ -34,11 +42,11 @@ class BlobDocuments:
     def read(self, cluster: str) -> Json | None:
         """The document, None where there is none. Raises Rejected for what is no document."""
         try:
-            with translated(f"reading the status document of cluster {cluster}"):
+            with translated(f"reading the {self._kind} of cluster {cluster}"):
                 content: bytes = self._blobs.download_blob(_name(cluster)).readall()
         except NotFound:
             return None
-        return _unpacked(cluster, content)
+        return _unpacked(f"the {self._kind} of cluster {cluster}", content)
 
     def write(self, cluster: str, document: Json) -> None:
         """Insert or replace the document."""
@@ -51,7 +59,7 @@ class BlobDocuments:
             self._upload(cluster, content)
 
     def _upload(self, cluster: str, content: bytes) -> None:
-        with translated(f"writing the status document of cluster {cluster}"):
+        with translated(f"writing the {self._kind} of cluster {cluster}"):
             self._blobs.upload_blob(_name(cluster), content, overwrite=True)
 
 
@@ -59,13 +67,11 @@ def _name(cluster: str) -> str:
     return f"{keys.cluster_key(cluster)}.json.gz"
 
 
-def _unpacked(cluster: str, content: bytes) -> Json:
+def _unpacked(what: str, content: bytes) -> Json:
     try:
         document = json.loads(zlib.decompressobj(wbits=31).decompress(content, LONGEST))
     except (ValueError, zlib.error, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Rejected(
-            f"the status document of cluster {cluster} is not one; a run on request writes it anew"
-        )
+        raise Rejected(f"{what} is not one; a run on request writes it anew")
     return document

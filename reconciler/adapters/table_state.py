@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.adapters import table_keys as keys
 from reconciler.adapters.table_rows import Entity, compact, entity_of, moment, whole, words, yes
-from reconciler.ports import ClusterState
+from reconciler.ports import ClusterState, Publication
 
 ROW = "state"
 _READABLE = 16_000  # characters
@@ -41,6 +41,9 @@ def from_state(state: ClusterState) -> dict[str, Any]:
         poisonedAt=state.poisoned_at,
         document=state.document,
         denied=compact(_texts(state.denied)) if state.denied else None,
+        publication=compact(_from_publication(state.publication))
+        if state.publication.digest or state.publication.failures
+        else None,
     )
     return {
         **entity,
@@ -63,9 +66,26 @@ def to_state(cluster: str, entity: Entity, version: str) -> ClusterState:
         poisoned_at=moment(entity, "poisonedAt"),
         document=words(entity, "document"),
         denied=_times(_unpacked("denied", entity)),
+        publication=_publication(_unpacked("publication", entity)),
         sightings=_times(_unpacked("sightings", entity)),
         last_run=_unpacked("lastRun", entity),
         version=version,
+    )
+
+
+def _from_publication(publication: Publication) -> dict[str, Any]:
+    until = publication.not_before
+    return {
+        "digest": publication.digest,
+        "failures": publication.failures,
+        "notBefore": until.isoformat() if until else "",
+        "trouble": publication.trouble,
+    }
+
+
+def _publication(read: Entity) -> Publication:
+    return Publication(
+        words(read, "digest"), whole(read, "failures"), moment(read, "notBefore"), words(read, "trouble")
     )
 
 

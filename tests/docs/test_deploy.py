@@ -96,6 +96,7 @@ def test_what_everything_needs_to_run_is_told_with_its_guid() -> None:
     held.add(("Monitoring Metrics Publisher", variable(runtime, "monitoringMetricsPublisher")))
     held.add(("Storage Queue Data Message Sender", variable(events, "queueDataMessageSender")))
     held.add(("Storage Blob Data Contributor", variable(events, "blobDataContributor")))
+    held.add(("EventGrid Data Sender", variable(INFRA / "modules/publishing.bicep", "eventGridDataSender")))
     assert told == held
 
 

@@ -140,6 +140,7 @@ def product_settings(**parameters: Any) -> dict[str, str]:
         "armEndpoint": "https://management.azure.com/",
         "armAudience": "",
         "manageSubnetPolicy": False,
+        "publishTopicId": "",
         "resyncSchedule": "0 */5 * * * *",
         "probeSchedule": "*/30 * * * * *",
         "eventsQueueName": "lb-events",
@@ -174,6 +175,21 @@ def test_clusters_secrets_and_settings_arrive_as_the_product_reads_them() -> Non
     assert told["ARM_ENDPOINT"] == "https://management.azure.com"
     assert told["SUBNET_POLICY"] == "report"  # not by the back door
     assert settings.load(told).max_writes == 3
+
+
+def test_our_own_events_go_where_they_are_wanted() -> None:
+    """To the topic named, in its own group; to none unless one is."""
+    assert product_settings()["EVENTS_TOPIC_ENDPOINT"] == ""
+    endpoint = "https://pls.westeurope-1.eventgrid.azure.net/api/events"
+    topic = f"{OTHER}/resourceGroups/rg-events/providers/Microsoft.EventGrid/topics/pls"
+    told = product_settings(publishTopicId=topic, publishing={"outputs": {"endpoint": endpoint}})
+    assert told["EVENTS_TOPIC_ENDPOINT"] == endpoint
+    module = bicep(MAIN).all("module")["publishing"]
+    text = (module.node.text or b"").decode()
+    scope = text.partition("scope: resourceGroup(")[2].partition("\n  )")[0]
+    for given, wanted in ((topic, [OTHER.rpartition("/")[2], "rg-events"]), ("", [HERE, "rg-own"])):
+        names = Scope(MAIN, {**AZURE, "publishTopicId": given, "group": {"name": "rg-own"}})
+        assert [evaluate(part.strip(), names) for part in scope.split(",\n")] == wanted
 
 
 def test_a_blob_or_a_tag_stands_in_for_the_list() -> None:

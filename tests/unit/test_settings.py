@@ -32,6 +32,7 @@ def test_clusters_are_all_that_has_to_be_set() -> None:
     assert (settings.probe_schedule, settings.resync_schedule) == ("*/30 * * * * *", "0 */5 * * * *")
     assert (settings.kubernetes_timeout, settings.aks_refresh_seconds) == (60, 300)
     assert settings.write_back == "status"
+    assert settings.events_topic_endpoint == ""
     assert settings.clusters_blob == settings.arm_ca_file == settings.azure_client_id == ""
     assert settings.storage is None
 
@@ -46,6 +47,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
             "SUBNET_POLICY": "Report",
             "WRITE_BACK": "annotations",
+            "EVENTS_TOPIC_ENDPOINT": "https://pls.eastus-1.eventgrid.azure.net/api/events",
             "GRACE_SECONDS": " 1 ",
             "STUCK_SECONDS": "61",
             "BRAKE_SHARE": ".5",
@@ -69,6 +71,7 @@ def test_each_setting_is_read(tmp_path: Path) -> None:
     assert settings.clusters_blob == "config/prod/clusters.yaml"
     assert settings.limits == Limits(1, 61, 0.5, 2, "report")
     assert settings.write_back == "annotations"
+    assert settings.events_topic_endpoint == "https://pls.eastus-1.eventgrid.azure.net/api/events"
     assert (settings.lease_seconds, settings.max_writes, settings.max_writes_per_network) == (90, 3, 1)
     assert (settings.probe_schedule, settings.resync_schedule) == ("0 * * * * *", "0 0 6-18/2 * * MON-FRI")
     assert (settings.lb_events_queue, settings.reconcile_queue) == ("events", "work-1")
@@ -126,6 +129,10 @@ def test_every_mistake_is_told_at_once_with_the_setting_s_name() -> None:
         ("ARM_ENDPOINT", "https://[::1"),
         ("ARM_ENDPOINT", "https://host:port"),
         ("ARM_AUDIENCE", "x"),
+        ("EVENTS_TOPIC_ENDPOINT", "https://pls.eastus-1.eventgrid.azure.net"),
+        ("EVENTS_TOPIC_ENDPOINT", "https://pls.eastus-1.eventgrid.azure.net/api/events?code=KEY"),
+        ("EVENTS_TOPIC_ENDPOINT", "http://localhost/api/events"),
+        ("EVENTS_TOPIC_ENDPOINT", "/subscriptions/…/providers/Microsoft.EventGrid/topics/pls"),
         ("ARM_CA_FILE", "/no/such/file.pem"),
         ("AzureWebJobsStorage__credential", "key"),
     ],

@@ -244,7 +244,9 @@ def _unknown(name: str, configs: Mapping[str, ClusterConfig]) -> BadRequest:
 
 
 def _paused(name: str) -> BadRequest:
-    return BadRequest(409, "Paused", f"cluster {name} is paused; resume it first (POST /api/resume)")
+    return BadRequest(
+        409, "Paused", f"cluster {name} is paused; resume it first (POST /api/resume, or plsctl resume)"
+    )
 
 
 def _only(params: Params, *names: str) -> None:

@@ -1,11 +1,9 @@
-"""docs/output.md: the JSON shapes and the reason codes are the code's own."""
+"""docs/output.md: the JSON shapes are the code's own."""
 
 from __future__ import annotations
 
-import ast
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, get_args
 
 from reconciler import explain_values, planning, wakeups
@@ -18,7 +16,7 @@ from reconciler.observe import Look, Memory
 from reconciler.plan import Finding, Plan, PutPls, Reason, Severity
 from reconciler.ports import ClusterState, HistoryEntry
 from reconciler.reconcile import Run, report_of
-from reconciler.rendering import WHY, finding_json, outcome_json, plan_json
+from reconciler.rendering import finding_json, outcome_json, plan_json
 from reconciler.status import entry_json, status
 from tests import builders
 from tests.docs.pages import blocks, codes, first_column, tables, text_of
@@ -111,39 +109,3 @@ def test_last_run_leaves_out_what_stands_beside_it() -> None:
     ledger.write_state(replace(ledger.state("prod"), last_run=report))
     (cluster,) = status(ledger, {"prod": builders.CONFIG}, now=builders.NOW)["clusters"]
     assert set(report) - set(cluster["lastRun"]) == {"digest", "heldDigest", "held", "findings"}
-
-
-def test_reason_codes() -> None:
-    """Every reason has one row, and every row a reason."""
-    rows = [
-        *TABLES["Reason | Why"],
-        *TABLES["Reason | What to do"],
-        *TABLES["Reason | Severity | Meaning"],
-    ]
-    assert first_column(rows) == [reason.value for reason in Reason]
-
-
-def test_why_something_is_written() -> None:
-    """A plan says it in the page's words."""
-    assert {row[0]: row[1].replace("`", "") for row in TABLES["Reason | Why"]} == WHY
-
-
-def test_severities() -> None:
-    """A finding has the severity that the page tells, wherever the rules make one."""
-    stated = {row[0]: row[1] for row in TABLES["Reason | Severity | Meaning"]}
-    stated |= dict.fromkeys(first_column(TABLES["Reason | What to do"]), "error")
-    made = {pair for file in Path(planning.__file__).parent.glob("*.py") for pair in _findings(file)}
-    assert len(made) > 15
-    assert made <= {(Reason(reason).name, severity.upper()) for reason, severity in stated.items()}
-
-
-def _findings(file: Path) -> set[tuple[str, str]]:
-    """(reason, severity) of the calls that name both."""
-    pairs = set()
-    for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
-        named = [ast.unparse(arg).split(".") for arg in call.args[:2]]
-        if [words[0] for words in named] == ["Reason", "Severity"] and all(
-            len(words) == 2 for words in named
-        ):
-            pairs.add((named[0][1], named[1][1]))
-    return pairs

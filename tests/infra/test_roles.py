@@ -1,4 +1,4 @@
-"""Rights: each action on a list with its reason, and nothing else; each role only where it is for; README tells the same."""
+"""Rights: each action on a list with its reason, and nothing else; each role only where it is for; docs/reference/permissions.md tells the same."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import pytest
 
 from tests.infra.bicep import FILES, INFRA, ROOT, bicep, default_of, literal, variable
 
+PERMISSIONS = ROOT / "docs" / "reference" / "permissions.md"
 MAIN = INFRA / "main.bicep"
 ROLES = INFRA / "modules/roles.bicep"
 NET = "Microsoft.Network"
@@ -160,18 +161,11 @@ def test_azures_rbac_for_kubernetes_gives_what_the_manifests_give(name: str) -> 
     assert f"loadJsonContent('../rbac/{name}').DataActions" in ROLES.read_text()
 
 
-def readme() -> str:
-    text = (ROOT / "README.md").read_text()
-    return text[
-        text.index("### What it may do in Azure and in the cluster") : text.index("## Try it on a real")
-    ]
-
-
-def test_readme_lists_the_same_actions() -> None:
+def test_the_page_lists_the_same_actions() -> None:
     """What people ask their security team for."""
     lists = (*READ.values(), *WRITE.values(), *SUBNET_POLICY.values())
     actions = {short(action) for found in lists for action in found}
-    told = {short(word) for word in re.findall(r"`([^`]+)`", readme())}
+    told = {short(word) for word in re.findall(r"`([^`]+)`", PERMISSIONS.read_text())}
     reads = {word.removesuffix("/read") for word in actions}
     assert {word for word in actions if word not in told and word.removesuffix("/read") not in told} == set()
     of_kubernetes = {"services/status"}
@@ -179,5 +173,5 @@ def test_readme_lists_the_same_actions() -> None:
 
 
 def short(action: str) -> str:
-    """As README writes it: without the provider."""
+    """As the page writes it: without the provider."""
     return re.sub(r"^Microsoft\.\w+/", "", action)

@@ -24,7 +24,7 @@ from reconciler.plan import Change, Finding, Plan, PutPls, PutSubnet, Reason, Wr
 VERSION = 1
 SIGNS = {"create": "+", "update": "~", "delete": "-", "delete-connection": "-", "disable-subnet-policy": "~"}
 KINDS = {"+": "create", "~": "update", "-": "delete"}
-# Why something is written, as docs/output.md tells it.
+# Why something is written, as docs/reference/reasons.md tells it.
 WHY: Mapping[Reason, str] = {
     Reason.CREATE: "a Service asks, and its frontend has no PLS",
     Reason.UPDATE: "the claim changed",

@@ -1,6 +1,6 @@
 """The environment read once, checked as a whole: :func:`load` names every mistake in one message.
 
-:data:`SETTINGS` is the one table of what can be set; README's is made from it. An empty value counts as unset.
+:data:`SETTINGS` is the one table of what can be set; docs/reference/settings.md tells the same. An empty value counts as unset.
 """
 
 from __future__ import annotations

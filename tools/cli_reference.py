@@ -18,7 +18,7 @@ HEAD = """# The command line
 Made from the commands by `tools/cli_reference.py`; do not edit.
 
 `plsctl` and `python -m reconciler` are the same. They read the settings of the function app
-([README](../../README.md#configuration)) from the environment. In a terminal there are colours, frames and progress; what is piped is
+([settings](settings.md)) from the environment. In a terminal there are colours, frames and progress; what is piped is
 plain text (`NO_COLOR=1` takes the colours off a terminal, too). With `--output json` standard output holds one JSON document and
 nothing else ([its fields](../output.md)); what is said on the way goes to standard error.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 MODULE, PROGRAM = "python -m reconciler", "plsctl"
 ERROR = 1  # also of a wrong command line
-# By code. README's table and every command's help are made from it.
+# By code. The reference and every command's help are made from it.
 EXIT_CODES = {
     0: "plan: nothing to write; apply: all done; explain: it is ready; doctor: nothing is amiss; else: done",
     1: "an error, a view that could not be read, or a write that failed; doctor: something is amiss",

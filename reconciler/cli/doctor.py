@@ -33,7 +33,7 @@ def _diagnoses(common: Common, screen: Screen, url: str, key: str, seconds: int)
     try:
         settings = settings_module.load(environment(common))
     except SettingsError as error:
-        mended = "correct the setting; README tells what each takes"
+        mended = "correct the setting; docs/reference/settings.md tells what each takes"
         return [Diagnosis("settings", "", "failed", line, mended) for line in str(error).splitlines()]
     try:
         configs = chosen(common, wiring.configs_of(settings)())

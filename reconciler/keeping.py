@@ -31,7 +31,7 @@ def keep(documents: Documents | None, run: Run, *, always: bool = False, tell: T
     if present == last and not always:
         return last
     try:
-        if tell:
+        if tell and present != last:
             tell(_told_before(documents, run.config.name))
         documents.write(run.config.name, document)
     except OutsideError as error:

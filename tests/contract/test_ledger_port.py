@@ -13,7 +13,7 @@ from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import Conflict, Stale
 from reconciler.model import Ownership, Reservation, ServiceRef, Sharing
-from reconciler.ports import ClusterState, HistoryEntry, Lease, Ledger
+from reconciler.ports import ClusterState, HistoryEntry, Lease, Ledger, Publication
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage
 from tests.fakes.ledger import MemoryLedger
@@ -306,6 +306,9 @@ def test_a_state_is_read_as_it_was_written(ledger: Ledger) -> None:
         paused=True,
         released="r",
         released_until=NOW,
+        document="0123456789abcdef",
+        publication=Publication("d", 3, NOW, "the topic does not answer"),
+        denied={"status": NOW},
         sightings={"frontend-gone:/a/b#ö": NOW, "x": NOW - timedelta(days=1)},
         last_run={
             "at": "2026",

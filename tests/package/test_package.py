@@ -21,7 +21,7 @@ from sandbox.up import Sandbox, SandboxOptions
 from tests.chaos_mode import FULL
 from tests.package.conftest import ROOT, Built, built
 from tests.package.test_dependencies import NOT_IMPORTED, declared, third_party
-from tools.package import SITE_PACKAGES
+from tools.package import FOR_ASYNCIO, SITE_PACKAGES
 
 pytestmark = [
     pytest.mark.sandbox,
@@ -80,17 +80,23 @@ def test_nothing_names_the_machine_that_built_it(package: Built, app: Path) -> N
 
 
 def test_it_holds_what_is_declared_and_what_that_needs(package: Built, app: Path) -> None:
-    """Each version is the lock's; nothing is missing, and nothing is there that nobody needs."""
+    """Each version is the lock's; nothing is missing, and nothing is there that nobody needs, or only asyncio."""
     found = map(PathDistribution, (app / SITE_PACKAGES).glob("*.dist-info"))
     held: dict[str, PathDistribution] = {canonicalize_name(known.metadata["Name"]): known for known in found}
-    locked = [each for each in declared("requirements.lock") if applies(each, package.version)]
+    unused = {canonicalize_name(name) for name in FOR_ASYNCIO}
+    locked = [
+        each
+        for each in declared("requirements.lock")
+        if applies(each, package.version) and canonicalize_name(each.name) not in unused
+    ]
     assert {(canonicalize_name(each.name), str(each.specifier)) for each in locked} == {
         (name, f"=={known.version}") for name, known in held.items()
     }
-    needed: set[str] = set()
+    needed: set[str] = set(unused)
     for each in declared("requirements.txt"):
         follow(each, held, package.version, needed)
-    assert needed == held.keys()
+    assert needed - unused == held.keys()
+    assert unused <= {canonicalize_name(each.name) for each in declared("requirements.lock")}
 
 
 def applies(requirement: Requirement, version: str) -> bool:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from reconciler import settings, wiring
-from reconciler.ports import WakeUp
 from reconciler.ingest import EVENT
+from reconciler.ports import WakeUp
 from reconciler.wakeups import PERSON, PROBE
 from sandbox.demo_world import DemoWorld
 from sandbox.up import Sandbox, SandboxOptions

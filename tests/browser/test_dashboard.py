@@ -221,6 +221,17 @@ def test_the_key_stays_in_this_tab(visit: Visit) -> None:
     assert "pls-web" not in page.content()
 
 
+def test_a_viewers_key_opens_the_data_alone(visit: Visit) -> None:
+    """What it does not open says so, and what was looked at stays."""
+    visit.allowed = REFUSED_BY_SERVER
+    viewer = visit.world.sandbox.endpoints["functions"]["keys"]["functions"]["dashboard_data"]["default"]
+    page = visit.enter("#cluster=prod", key=viewer)
+    for name in ("Resync", "Plan now"):
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("#notice")).to_contain_text("This key opens the data and nothing else.")
+        assert "pls-web" in texts(page, ".front .name")
+
+
 def test_who_is_signed_in_by_the_platform_needs_no_key(
     browser: Browser, world: World, tmp_path: Path
 ) -> None:

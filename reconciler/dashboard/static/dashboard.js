@@ -176,7 +176,7 @@
   async function refused(answer) {
     const error = await told(answer);
     if (answer.status === 401 || answer.status === 403) {
-      if (byKey) return ask("This key was not accepted.");
+      if (byKey) return say("This key opens the data and nothing else. For this, a host key is needed.", true);
       at("ask").hidden = false;
       at("key").focus();
       return say("You may look as you are signed in; to act, a function key is needed.", true);

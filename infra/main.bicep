@@ -73,7 +73,7 @@ param manageSubnetPolicy bool = false
 @allowed(['none', 'read', 'write'])
 param kubernetesAccess string = 'none'
 
-@description('Optional. GUIDs of role definitions to use in place of the custom roles, by role (names of targets, and kubernetesServices), for people who may not create any.')
+@description('Optional. GUIDs of role definitions to use in place of the custom roles, by role (names of targets, and kubernetesServices), for people who may not create any. They give what they hold, whatever planOnly says.')
 param roleDefinitionIds object = {}
 
 // ---------------------------------------------------------------- events

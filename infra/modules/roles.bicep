@@ -49,6 +49,7 @@ var roles = map(items(any(catalogue)), entry => {
   )
   dataActions: entry.value.?dataActions ?? []
   id: roleDefinitionIds[?entry.key] ?? (entry.value.?builtIn ?? guid(subscription().id, suffix, entry.key))
+  builtIn: contains(entry.value, 'builtIn')
   custom: !contains(roleDefinitionIds, entry.key) && !contains(entry.value, 'builtIn')
 })
 
@@ -62,7 +63,7 @@ var allTargets = union(targets, {
   kubernetesServices: targets.?aksClusters ?? []
 })
 var grants = flatten(map(
-  filter(roles, role => !role.custom || !empty(concat(role.actions, role.dataActions))),
+  filter(roles, role => role.builtIn || !empty(concat(role.actions, role.dataActions))),
   role => map(allTargets[?role.key] ?? [], id => { role: role.key, roleId: role.id, id: id, path: split(id, '/') })
 ))
 var grantedRoles = map(grants, grant => grant.role)

@@ -101,6 +101,19 @@ def test_roles_that_exist_stand_in_for_custom_ones() -> None:
     assert {grant["roleId"] for grant in found} == {*ids.values(), "4633458b-17de-408a-b874-0445c86b69e6"}
 
 
+def test_a_role_that_exists_is_given_only_where_its_own_would_be() -> None:
+    """Joins and rights inside clusters without the parameter that asks for them: a file of parameters may name all roles."""
+    ids = {"subnetAttachments": "id-attachments", "kubernetesServices": "id-services"}
+
+    def given_roles(**changes: Any) -> set[str]:
+        return {role for role, _ in grants(roleDefinitionIds=ids, **changes)} & ids.keys()
+
+    assert given_roles() == set()
+    assert given_roles(manageSubnetPolicy=True, planOnly=True) == set()
+    assert given_roles(manageSubnetPolicy=True) == {"subnetAttachments"}
+    assert given_roles(kubernetesAccess="read") == {"kubernetesServices"}
+
+
 def test_custom_roles_can_be_assigned_in_every_subscription() -> None:
     """A role whose scopes lack a subscription cannot be given there."""
     assert variable_of(ROLES, "subscriptionIds", given()) == [HERE, OTHER.rpartition("/")[2]]

@@ -15,6 +15,7 @@ from reconciler.settings import SETTINGS
 from tests.docs.pages import ROOT
 
 API = ast.parse(Path(api.__file__).read_text())
+FUNCTIONS = {node.name: node for node in ast.walk(API) if isinstance(node, ast.FunctionDef)}
 METHODS = {
     node.name: node
     for node in ast.walk(API)
@@ -65,24 +66,49 @@ def parameters_of(method: str, seen: frozenset[str] = frozenset()) -> set[str]:
 
 def statuses_of(method: str) -> set[int]:
     """The statuses of good answers of a method of the API, and of the methods it calls."""
-    found: set[int] = set()
-    for call in (node for node in ast.walk(METHODS[method]) if isinstance(node, ast.Call)):
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name == "Reply" and isinstance(call.args[0], ast.Constant):
-            found.add(int(str(call.args[0].value)))
-        elif name in METHODS and name != method:
-            found |= statuses_of(name)
-    return found
+    calls = [call for name in _reached(method) for call in _calls(name) if _name(call) == "Reply"]
+    return {int(str(call.args[0].value)) for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+def errors_of(method: str) -> set[tuple[str, int]]:
+    """The codes, with their HTTP status, of the mistakes that a method and what it calls find."""
+    return {error for name in _reached(method) for error in _errors(FUNCTIONS[name])}
 
 
 def errors() -> set[tuple[str, int]]:
     """Every code that the API raises, with its HTTP status."""
+    return _errors(API)
+
+
+def _reached(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+    """A function and those of the same file that it calls."""
+    called = {_name(call) for call in _calls(name)} & set(FUNCTIONS)
+    deeper = (_reached(each, seen | {name}) for each in called - seen - {name})
+    return {name}.union(*deeper)
+
+
+def _calls(name: str) -> list[ast.Call]:
+    return [node for node in ast.walk(FUNCTIONS[name]) if isinstance(node, ast.Call)]
+
+
+def _name(call: ast.Call) -> str:
+    """Of what is called; a method of the worker is none of ours."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr if ast.unparse(call.func.value) == "self" else ""
+    return getattr(call.func, "id", "")
+
+
+def _errors(part: ast.AST) -> set[tuple[str, int]]:
     return {
         (code.value, int(str(call.args[0].value)))
-        for call in ast.walk(API)
+        for call in ast.walk(part)
         if isinstance(call, ast.Call)
         and getattr(call.func, "id", "") in ("BadRequest", "failure")
         and isinstance(call.args[0], ast.Constant)
         for code in ast.walk(call.args[1])
         if isinstance(code, ast.Constant) and isinstance(code.value, str) and code.value
     }
+
+
+# Of the body, and of what fails outside: any call may answer them.
+API_FAILURES = _errors(FUNCTIONS["parameters"]) | _errors(FUNCTIONS["answer"])

@@ -15,6 +15,7 @@ from reconciler.model import Limits
 from reconciler.reconcile import update_state
 from tests import builders
 from tests.builders import service
+from tests.docs.openapi import amiss
 from tests.shell import world as worlds
 from tests.shell.world import World
 
@@ -25,9 +26,9 @@ CALLS: dict[str, Callable[[Api, Params], Reply]] = {
 
 
 def ask(world: World, name: str, **params: str) -> Reply:
-    """One call, its failures as JSON."""
+    """One call, its failures as JSON. Every answer is one that the OpenAPI file describes."""
     reply = api.answer(lambda: CALLS[name](world.api, params))
-    json.dumps(reply.body)  # it goes over the wire
+    assert amiss(name, reply.status, json.loads(json.dumps(reply.body))) == []
     return reply
 
 

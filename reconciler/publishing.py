@@ -43,8 +43,11 @@ class Publishing:
     records: Documents
     clock: Clock
 
-    def tell(self, run: Run, is_ours: Callable[[], bool]) -> Run:
-        """The run, with how far its events are published. Raises LeaseLost where the lease is no longer ours."""
+    def tell(self, run: Run, is_ours: Callable[[], bool], *, at_once: bool = False) -> Run:
+        """The run, with how far its events are published. Raises LeaseLost where the lease is no longer ours.
+
+        A topic that failed is left alone for a while, unless it is to be tried ``at_once``.
+        """
         if run.config.mode == "plan":
             return run
         before = run.look.memory.state.publication
@@ -54,7 +57,7 @@ class Publishing:
         digest = published.told_digest(after)
         if digest == before.digest:
             return replace(run, publication=Publication(digest))
-        if before.not_before and self.clock.now() < before.not_before:
+        if before.not_before and self.clock.now() < before.not_before and not at_once:
             return replace(run, publication=before)
         fence = replace(
             self, publisher=fenced(self.publisher, is_ours), records=fenced(self.records, is_ours)

@@ -173,21 +173,22 @@ class Worker:
             return told
 
         with watched(engine.telemetry, engine.clock, config.name, reason, run_id, wished) as ended:
-            run = self._run(taken, work, write_down)
+            run = self._run(taken, work, write_down, person=reason == PERSON)
             ended(run)
         if run is None:
             # Who took it began to look after this message came.
             return Done(f"cluster {config.name}: the run outlasted its lease, and another has taken over")
         return Done(_sentence(run), run, run_id)
 
-    def _run(self, taken: Lease, work: Work, write_down: WriteDown) -> Run | None:
+    def _run(self, taken: Lease, work: Work, write_down: WriteDown, *, person: bool) -> Run | None:
         """None where another has taken over."""
         hold = Hold(self, taken)
         ledger = fenced(self.ledger, hold.is_ours)
         documents = fenced(self.documents, hold.is_ours) if self.documents else None
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
-            run = self.publishing.tell(run, hold.is_ours) if self.publishing else run
+            if self.publishing:
+                run = self.publishing.tell(run, hold.is_ours, at_once=person)
             run = write_down(ledger, documents, run, hold.may_write)
         except LeaseLost:
             return None

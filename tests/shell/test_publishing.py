@@ -258,15 +258,27 @@ def test_it_is_tried_again_soon_and_then_ever_more_rarely() -> None:
     published.refuse()
     published.run()
     assert ("parked", 10.0) in published.world.waiting()
-    published.world.clock.forward(1)
-    published.world.handle("manual")
+    published.world.clock.forward(6)
+    assert published.world.handle("event").run is not None
     assert published.topic.calls == 1
-    published.world.drain(30)
+    published.world.drain(25)
     assert published.topic.calls == 2
     published.world.drain(700)
     assert published.topic.calls <= 6
     published.topic.fail = None
     published.world.drain(300)
+    assert published.types == [REFUSED]
+
+
+def test_a_person_need_not_wait() -> None:
+    """Who has mended the topic asks for a run."""
+    published = Published(WEB).settle()
+    published.topic.fail = DOWN
+    published.refuse()
+    published.run()
+    published.topic.fail = None
+    published.world.clock.forward(1)
+    published.world.handle("manual")
     assert published.types == [REFUSED]
 
 
@@ -390,7 +402,8 @@ def test_a_look_that_is_incomplete_tells_nothing() -> None:
     published.run()
     before = published.state.publication
     published.world.cluster.fail("list_services", RetryLater("the API server is down"))
-    published.run("manual")
+    published.world.clock.forward(1)
+    published.world.handle("manual")
     assert published.topic.calls == 1
     assert published.state.publication == before
 

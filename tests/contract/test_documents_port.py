@@ -58,6 +58,14 @@ def test_writers_at_once_leave_one_whole_document(documents: Documents) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", gzip.compress(b"[]"), gzip.compress(b"{"), gzip.compress(b'{"a": "b"}')[:-12], b"\x1f\x8b"],
+    ids=[
+        "empty",
+        "not packed",
+        "a list",
+        "half of an object",
+        "cut off",
+        "a beginning",
+    ],  # packed bytes tell the time
 )
 def test_what_is_no_document_is_told(azurite: Storage, content: bytes) -> None:
     """Somebody has edited the blob: an error that says the way out, never a crash."""

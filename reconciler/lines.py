@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +21,6 @@ class Line:
 def line(kind: str, text: str) -> Line:
     """A line of one kind."""
     return Line(((kind, text),))
-
-
-def text_of(lines: Iterable[Line]) -> str:
-    """The bare words of lines."""
-    return "\n".join(each.text for each in lines)
 
 
 def shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome
 from reconciler.desired import first_settings
-from reconciler.lines import Line, line, shown, text_of
+from reconciler.lines import Line, line, shown
 from reconciler.model import Mode
 from reconciler.plan import Change, Finding, Plan, PutPls, PutSubnet, Reason, Write, frontend_of, target, verb
 
@@ -96,11 +96,6 @@ def plan_json(plan: Plan, mode: Mode) -> dict[str, Any]:
         "held": [write_json(w) for w in plan.held],
         "findings": [finding_json(f) for f in plan.findings],
     }
-
-
-def plan_text(plan: Plan, mode: Mode) -> str:
-    """A plan for people, see :func:`plan_lines`."""
-    return text_of(plan_lines(plan, mode))
 
 
 def plan_lines(plan: Plan, mode: Mode) -> Iterator[Line]:

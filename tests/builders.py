@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from reconciler import arm_ids, reading
 from reconciler.claims import LB_DISABLE_FLOATING_IP, LB_INTERNAL
+from reconciler.lines import Line
 from reconciler.model import (
     CLUSTER_TAG,
     OWNER_TAG,
@@ -277,3 +278,8 @@ def subnet_put_of(of: Plan) -> PutSubnet:
 def needed_proofs(seen: Observed) -> frozenset[ServiceRef]:
     """The Services that a look reads by name before the plan."""
     return needs.proofs(World(seen))
+
+
+def text_of(lines: Iterable[Line]) -> str:
+    """The bare words of lines for people."""
+    return "\n".join(each.text for each in lines)

@@ -15,9 +15,8 @@ from reconciler.doctor import Diagnosis, diagnoses_lines, in_order
 from reconciler.doctor_permissions import READ, SUBNET_POLICY_WRITE, WRITE, Grant, missing, needs, remedy
 from reconciler.doctor_rounds import Look, examine
 from reconciler.errors import Denied, RetryLater
-from reconciler.lines import text_of
 from reconciler.model import ApiAccess
-from tests.builders import CONFIG, NOW, configured, frontend, load_balancers, pls, service, subnet
+from tests.builders import CONFIG, NOW, configured, frontend, load_balancers, pls, service, subnet, text_of
 
 LINKS = "Microsoft.Network/privateLinkServices"
 ROLES = Path(__file__).parents[2] / "infra" / "roles.json"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.bookkeeping import Outcome, Result, outcome_of
 from reconciler.errors import Rejected
-from reconciler.model import Proof
+from reconciler.model import Mode, Proof
 from reconciler.plan import Plan
 from reconciler.planning import plan
 from reconciler.rendering import (
@@ -17,7 +17,6 @@ from reconciler.rendering import (
     outcome_text,
     plan_json,
     plan_lines,
-    plan_text,
     write_json,
 )
 from tests.builders import (
@@ -34,7 +33,14 @@ from tests.builders import (
     service,
     subnet,
     subnets,
+    text_of,
 )
+
+
+def plan_text(plan: Plan, mode: Mode) -> str:
+    """A plan as a pipe gets it."""
+    return text_of(plan_lines(plan, mode))
+
 
 WEB = service(settings={"fqdns": "new.example", "visibility": "*"})
 ON = frontend(WEB)

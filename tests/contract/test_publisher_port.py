@@ -146,7 +146,7 @@ WORDS = b'{"error": {"code": "C", "message": "words of the topic\\nsecond line"}
         (Answer(429, WORDS, {"Retry-After": "7"}), RetryLater),
         (Answer(503, b"<html>", {"Content-Type": "text/html"}), RetryLater),
         (Answer(500, b"{", {"Content-Type": "application/json"}), OutsideError),
-        (Answer(302, b"", {"Location": "https://elsewhere.example/api/events"}), OutsideError),
+        (Answer(307, b"", {"Location": "/elsewhere"}), OutsideError),
     ],
     ids=lambda value: str(value.status) if isinstance(value, Answer) else "",
 )

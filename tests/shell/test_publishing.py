@@ -409,21 +409,22 @@ def test_a_look_that_is_incomplete_tells_nothing() -> None:
 
 
 def test_who_lost_the_lease_publishes_nothing() -> None:
-    """Another run has begun to observe since, and tells what it sees."""
+    """Another run has begun to observe since, and tells what it sees; this one stood still until then."""
     published = Published(WEB).settle()
     published.refuse()
-    world = published.world
+    world, read = published.world, published.records.read
 
-    def frozen() -> None:
+    def frozen(cluster: str) -> Json | None:
+        found = read(cluster)
         world.clock.forward(600)
         lease = world.ledger.lease("prod")
         until = world.clock.now() + timedelta(seconds=120)
         world.ledger.write_lease(replace(lease, holder="other", until=until, fence=lease.fence + 1))
+        return found
 
+    published.records.read = frozen  # type: ignore[method-assign]
     world.clock.forward(60)
-    world.azure.meanwhile["list_private_link_services"] = frozen
-    done = world.handle()
-    assert done.run is None
+    assert world.handle().run is None
     assert (published.topic.calls, published.records.written) == (0, [])
 
 

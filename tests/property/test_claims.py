@@ -14,8 +14,8 @@ from reconciler.model import STANDARD_PREFIX
 from reconciler.plan import PutPls, Severity
 from reconciler.planning import needs, plan
 from reconciler.planning.verdicts import subnet_id
-from reconciler.rendering import plan_json, plan_text
-from tests.builders import CONFIG, LIMITS, NOW, frontend, observe, pls, service
+from reconciler.rendering import plan_json, plan_lines
+from tests.builders import CONFIG, LIMITS, NOW, frontend, observe, pls, service, text_of
 from tests.property.worlds import ANNOTATIONS, MANY_ADDRESSES
 
 RUN = settings(max_examples=200, deadline=None, database=None, derandomize=True)
@@ -68,7 +68,7 @@ def test_any_annotations_are_planned_and_only_their_own_service_is_refused(
     assert "shop/plain" in {w.service for w in result.writes}
     assert "shop/plain" not in {f.service for f in result.findings if f.severity is Severity.ERROR}
     json.dumps(plan_json(result, "sync"))
-    lines = plan_text(result, "sync").split("\n")
+    lines = text_of(plan_lines(result, "sync")).split("\n")
     assert all(line.isprintable() for line in lines), lines
     for write in result.writes:
         if isinstance(write, PutPls):

@@ -409,14 +409,14 @@ def test_a_look_that_is_incomplete_tells_nothing() -> None:
 
 
 def test_who_lost_the_lease_publishes_nothing() -> None:
-    """Another run has begun to observe since, and tells what it sees; this one stood still until then."""
+    """Another run has begun to observe since, and tells what it sees; this one had looked for long already."""
     published = Published(WEB).settle()
     published.refuse()
     world, read = published.world, published.records.read
 
     def frozen(cluster: str) -> Json | None:
         found = read(cluster)
-        world.clock.forward(600)
+        world.clock.forward(15)
         lease = world.ledger.lease("prod")
         until = world.clock.now() + timedelta(seconds=120)
         world.ledger.write_lease(replace(lease, holder="other", until=until, fence=lease.fence + 1))
@@ -424,6 +424,7 @@ def test_who_lost_the_lease_publishes_nothing() -> None:
 
     published.records.read = frozen  # type: ignore[method-assign]
     world.clock.forward(60)
+    world.azure.meanwhile["list_private_link_services"] = lambda: world.clock.forward(110)
     assert world.handle().run is None
     assert (published.topic.calls, published.records.written) == (0, [])
 

@@ -53,13 +53,14 @@ var roles = map(items(any(catalogue)), entry => {
   custom: !contains(roleDefinitionIds, entry.key) && !contains(entry.value, 'builtIn')
 })
 
-// What hangs on a subnet is looked for beside its virtual network, too.
+// What hangs on a subnet is looked for beside its virtual network, too. In lower case: a group that is written in two ways
+// would get its role twice, which Azure refuses.
 var subnetGroups = map(
   filter(targets.?natSubnets ?? [], id => length(split(id, '/')) > 4),
-  id => '/subscriptions/${split(id, '/')[2]}/resourceGroups/${split(id, '/')[4]}'
+  id => toLower('/subscriptions/${split(id, '/')[2]}/resourceGroups/${split(id, '/')[4]}')
 )
 var allTargets = union(targets, {
-  subnetAttachments: union(subnetGroups, targets.?subnetAttachments ?? [])
+  subnetAttachments: union(subnetGroups, map(targets.?subnetAttachments ?? [], id => toLower(id)))
   kubernetesServices: targets.?aksClusters ?? []
 })
 var grants = flatten(map(
@@ -68,7 +69,7 @@ var grants = flatten(map(
 ))
 var grantedRoles = map(grants, grant => grant.role)
 var customRoles = filter(roles, role => role.custom && contains(grantedRoles, role.key))
-var subscriptionIds = union([subscription().subscriptionId], map(grants, grant => grant.path[2]))
+var subscriptionIds = union([toLower(subscription().subscriptionId)], map(grants, grant => toLower(grant.path[2])))
 
 resource definitions 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
   for role in customRoles: {

@@ -70,14 +70,14 @@ def test_writing_and_planning_hold_what_is_listed() -> None:
 def test_subnets_are_written_only_with_their_attachments() -> None:
     """Azure refuses the write without the joins, which must reach the group where the attachments are."""
     more = grants(manageSubnetPolicy=True) - grants()
-    assert more == {("subnetAttachments", GROUP)}
+    assert more == {("subnetAttachments", GROUP.lower())}
     held = actions(manageSubnetPolicy=True)
     assert held["subnetAttachments"] == SUBNET_POLICY["subnetAttachments"]
     assert held["natSubnets"] == READ["natSubnets"] | WRITE["natSubnets"] | SUBNET_POLICY["natSubnets"]
-    elsewhere = {**TARGETS, "subnetAttachments": [f"{GROUP}-nsg", GROUP]}
+    elsewhere = {**TARGETS, "subnetAttachments": [f"{GROUP}-nsg", GROUP.upper()]}  # in another casing
     assert {t for r, t in grants(manageSubnetPolicy=True, targets=elsewhere) if r == "subnetAttachments"} == {
-        GROUP,
-        f"{GROUP}-nsg",
+        GROUP.lower(),
+        f"{GROUP}-nsg".lower(),
     }
 
 

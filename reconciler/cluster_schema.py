@@ -21,6 +21,7 @@ _GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NOT_CLUSTERS = {
     "797f4846-ba00-4fd7-ba43-dac1f8f63013": "Azure Resource Manager",
     "e406a681-f3d4-42a8-90b6-c2b029497af1": "Azure Storage",
+    "4962773b-9cdb-44cf-a8bf-237846a00ab7": "Event Grid",
     "cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "Azure Key Vault",
     "00000003-0000-0000-c000-000000000000": "Microsoft Graph",
     "00000002-0000-0000-c000-000000000000": "Azure AD Graph",

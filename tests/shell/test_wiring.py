@@ -8,6 +8,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from reconciler import settings, wiring
+from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.tables import TableLedger
 from reconciler.dashboard.board import Board
 from reconciler.errors import RetryLater, SettingsError
@@ -155,10 +156,25 @@ def test_the_app_makes_its_tables_and_queue(azurite: Storage) -> None:
     made = wiring.app(settings.load(environ))
     assert isinstance(made.worker.ledger, TableLedger)
     assert made.worker.lease_seconds == 90
+    assert made.worker.publishing is None
     assert list(made.worker.configs()) == ["prod"]
     assert made.api.resync({}).body == {"queued": ["prod"], "paused": []}
     assert made.api.health().status == 200
     assert wiring.app(settings.load(environ)).api.health().status == 200
+
+
+@pytest.mark.azurite
+def test_a_topic_that_is_set_gets_our_events(azurite: Storage) -> None:
+    """With records of their own: the status document is another's."""
+    topic = "https://pls.eastus-1.eventgrid.azure.net/api/events"
+    environ = {"CLUSTERS": CLUSTERS, "AzureWebJobsStorage": azurite.connection_string}
+    made = wiring.app(settings.load({**environ, "EVENTS_TOPIC_ENDPOINT": topic}))
+    told = made.worker.publishing
+    assert told is not None
+    assert isinstance(told.publisher, EventTopic)
+    told.records.write("wiring-topic", {"version": 1})
+    assert made.worker.documents is not None
+    assert made.worker.documents.read("wiring-topic") is None
 
 
 @pytest.mark.azurite

@@ -266,6 +266,7 @@ def test_a_mistake_is_told_with_its_path(changes: dict[str, Any], mistake: str) 
         "https://vault.azure.net/.default",
         "797F4846-ba00-4fd7-ba43-dac1f8f63013/.default",
         "e406a681-f3d4-42a8-90b6-c2b029497af1/.default",
+        "4962773b-9cdb-44cf-a8bf-237846a00ab7/.default",
         "cfa8b339-82a2-471a-a3c9-0fc0be7a4093/.default",
         "00000003-0000-0000-c000-000000000000/.default",
         "api://k8s/.default api://other/.default",

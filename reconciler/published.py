@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from reconciler import transitions
+from reconciler import arm_ids, transitions
 from reconciler.document import digest, telling_json, tellings_of
 from reconciler.model import Json, Ownership
 from reconciler.telling import Telling
@@ -106,6 +106,21 @@ def batches(all_events: Iterable[Json]) -> Iterator[Sequence[Json]]:
         size += length
     if batch:
         yield batch
+
+
+def reached(before: Told, after: Told, unsent: Iterable[Json]) -> Told:
+    """What has been told when these events were not: of their Services and Private Link Services what was told before."""
+    services = {event["data"]["service"] for event in unsent}
+    links = {arm_ids.key(event["data"]["privateLinkService"]) for event in unsent}
+    tellings = [
+        *(telling for telling in after.tellings if telling.service not in services),
+        *(telling for telling in before.tellings if telling.service in services),
+    ]
+    owners = {
+        **{key: owner for key, owner in after.owners.items() if key not in links},
+        **{key: owner for key, owner in before.owners.items() if key in links},
+    }
+    return Told(tuple(sorted(tellings, key=lambda telling: telling.service)), owners)
 
 
 def record(cluster: str, told: Told, number: int) -> Json:

@@ -9,12 +9,12 @@ there is nothing new, nothing is called. No failure here fails a run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from reconciler import published
-from reconciler.errors import OutsideError, Rejected, RetryLater
+from reconciler.errors import OutsideError, Rejected
 from reconciler.fencing import fenced
 from reconciler.model import Json
 from reconciler.ports import Clock, Documents, Publication, Publisher
@@ -22,7 +22,8 @@ from reconciler.publication import put_off
 from reconciler.reconcile import Run
 from reconciler.transitions import Told, transitions
 
-PATIENCE = timedelta(seconds=20)  # of one run; a slow topic must not cost the lease
+PATIENCE = timedelta(seconds=20)  # of one run with a slow topic; the next one goes on
+NEXT = timedelta(seconds=5)
 TOPIC, RECORD = "the topic", "the storage of what was published"
 log = logging.getLogger("reconciler")
 
@@ -43,10 +44,12 @@ class Publishing:
     records: Documents
     clock: Clock
 
-    def tell(self, run: Run, is_ours: Callable[[], bool], *, at_once: bool = False) -> Run:
+    def tell(
+        self, run: Run, is_ours: Callable[[], bool], may_start: Callable[[], bool], *, at_once: bool = False
+    ) -> Run:
         """The run, with how far its events are published. Raises LeaseLost where the lease is no longer ours.
 
-        A topic that failed is left alone for a while, unless it is to be tried ``at_once``.
+        ``may_start`` is the fence. A topic that failed is left alone for a while, unless it is to be tried ``at_once``.
         """
         if run.config.mode == "plan":
             return run
@@ -59,37 +62,39 @@ class Publishing:
             return replace(run, publication=Publication(digest))
         if before.not_before and self.clock.now() < before.not_before and not at_once:
             return replace(run, publication=before)
-        fence = replace(
-            self, publisher=fenced(self.publisher, is_ours), records=fenced(self.records, is_ours)
-        )
-        return replace(run, publication=fence._try(run, before, after, digest))
+        ours = replace(self, publisher=fenced(self.publisher, is_ours), records=fenced(self.records, is_ours))
+        return replace(run, publication=ours._try(run, before, after, may_start))
 
-    def _try(self, run: Run, before: Publication, after: Told, digest: str) -> Publication:
-        name, now = run.config.name, self.clock.now()
+    def _try(self, run: Run, before: Publication, after: Told, may_start: Callable[[], bool]) -> Publication:
+        name = run.config.name
         try:
-            sent = self._publish(run, after, now)
+            done = self._publish(run, before, after, may_start)
         except _Failed as failed:
-            if not before.failures:
-                log.info(
-                    "events of cluster %s are not published: %s", name, failed.error
-                )  # the finding warns
+            if not before.failures:  # the finding warns; here is what was answered
+                log.info("events of cluster %s are not published: %s", name, failed.error)
             return put_off(before, failed.error, failed.where, self.clock.now())
         if before.failures:
-            log.info("events of cluster %s are published again: %d", name, sent)
-        return Publication(digest)
+            log.info("events of cluster %s are published again", name)
+        return done
 
-    def _publish(self, run: Run, after: Told, now: datetime) -> int:
-        """How many events there were. Raises _Failed, LeaseLost."""
-        name = run.config.name
+    def _publish(
+        self, run: Run, before: Publication, after: Told, may_start: Callable[[], bool]
+    ) -> Publication:
+        """Events first, then the record of what was told. Raises _Failed, LeaseLost."""
+        name, now = run.config.name, self.clock.now()
         told, number = published.told_before(self._record_of(name))
         come_about = transitions(told, after, run.applied.outcomes)
         events = published.events(name, come_about, after, number, now)
-        self._send(events, now + PATIENCE)
+        unsent = self._send(events, lambda: may_start() and self.clock.now() <= now + PATIENCE)
+        again = self.clock.now() + NEXT if unsent else None
+        if unsent and len(unsent) == len(events):
+            return Publication(before.digest, not_before=again)
+        reached = published.reached(told, after, unsent)
         try:
-            self.records.write(name, published.record(name, after, number + 1))
+            self.records.write(name, published.record(name, reached, number + 1))
         except OutsideError as error:
             raise _Failed(RECORD, error) from error
-        return len(events)
+        return Publication(published.told_digest(reached), not_before=again)
 
     def _record_of(self, cluster: str) -> Json | None:
         try:
@@ -100,11 +105,15 @@ class Publishing:
         except OutsideError as error:
             raise _Failed(RECORD, error) from error
 
-    def _send(self, events: Iterable[Json], until: datetime) -> None:
+    def _send(self, events: Sequence[Json], goes_on: Callable[[], bool]) -> Sequence[Json]:
+        """Batch after batch while there is time; those that were not tried."""
+        sent = 0
         for batch in published.batches(events):
-            if self.clock.now() > until:
-                raise _Failed(TOPIC, RetryLater("the topic is too slow for the events of one run"))
+            if not goes_on():
+                break
             try:
                 self.publisher.publish(batch)
             except OutsideError as error:
                 raise _Failed(TOPIC, error) from error
+            sent += len(batch)
+        return events[sent:]

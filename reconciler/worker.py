@@ -188,7 +188,7 @@ class Worker:
         try:
             run = work(replace(self.engine, ledger=ledger), hold.may_write, hold.before_writes)
             if self.publishing:
-                run = self.publishing.tell(run, hold.is_ours, at_once=person)
+                run = self.publishing.tell(run, hold.is_ours, hold.may_write, at_once=person)
             run = write_down(ledger, documents, run, hold.may_write)
         except LeaseLost:
             return None

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from reconciler import published as core
 from reconciler import telling
 from reconciler.errors import Denied, NotFound, OutcomeUnknown, OutsideError, Rejected, RetryLater
 from reconciler.model import OWNER_TAG, Json, Service
 from reconciler.ports import ClusterState, Publication
-from reconciler.published import MOST_EVENTS
 from reconciler.publishing import Publishing
 from reconciler.reconcile import update_state
+from reconciler.telling import Telling
+from reconciler.transitions import Told, transitions
 from tests import builders
 from tests.builders import service
 from tests.fakes.documents import MemoryDocuments
@@ -429,34 +431,78 @@ def test_who_lost_the_lease_publishes_nothing() -> None:
     assert (published.topic.calls, published.records.written) == (0, [])
 
 
-def test_many_events_go_in_batches() -> None:
-    """At most a hundred, in their order."""
-    published = Published(*worlds.some(230))
+def test_many_events_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of at most so many, in their order."""
+    monkeypatch.setattr(core, "MOST_EVENTS", 3)
+    published = Published(*worlds.some(8), slow=True)
     published.run("manual")
-    published.go_on(120)
-    assert published.types == [READY] * 230
-    assert max(len(batch) for batch in published.topic.batches) == MOST_EVENTS
+    published.world.azure.settle()
+    published.go_on(30)
+    assert [len(batch) for batch in published.topic.batches] == [3, 3, 2]
+    assert [event["data"]["name"] for event in published.topic.events] == [f"web{i}" for i in range(8)]
 
 
-def test_a_slow_topic_does_not_cost_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some seconds the rest is left for another run; what was sent is sent again, with the same ids."""
-    published = Published(*worlds.some(230), slow=True)
+def test_a_slow_topic_costs_no_lease_and_gets_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there was no time for is left for the next run, which goes on where this one ended; no trouble is told."""
+    monkeypatch.setattr(core, "MOST_EVENTS", 3)
+    published = Published(*worlds.some(16), slow=True)
     published.run("manual")
     published.world.azure.settle()
     published.world.clock.forward(30)
-    publish = published.topic.publish
+    publish, batches = published.topic.publish, []
 
     def slow(events: Any) -> None:
         published.world.clock.forward(15)
         publish(events)
+        batches.append(published.world.clock.now())
 
     with monkeypatch.context() as patch:
         patch.setattr(published.topic, "publish", slow)
         assert published.world.handle("manual").run is not None
-    assert 0 < len(published.topic.events) < 230
-    assert "does not answer, or is busy" in published.told()[0]["sentence"]
-    published.go_on(120)
-    assert len({event["id"] for event in published.topic.events}) == 230
+        assert (len(published.topic.events), len(batches)) == (6, 2)
+        assert published.told() == []
+        published.go_on(60)
+    assert published.types == [READY] * 16
+    assert len({event["data"]["service"] for event in published.topic.events}) == 16
+    published.forget()
+    published.run()
+    assert published.topic.calls == 0
+
+
+def test_a_run_at_the_end_of_its_lease_publishes_nothing() -> None:
+    """Looking took long; a request would outlive the lease. The cluster comes back at once."""
+    published = Published(WEB).settle()
+    published.refuse()
+    world = published.world
+    world.azure.meanwhile["list_private_link_services"] = lambda: world.clock.forward(105)
+    published.run()
+    assert (published.topic.calls, published.records.written, published.told()) == (0, [], [])
+    published.go_on(20)
+    assert published.types == [REFUSED]
+
+
+@pytest.mark.parametrize("unsent", [(), ("a",), ("b",), ("a", "b")])
+def test_what_was_not_sent_is_as_it_was(unsent: tuple[str, ...]) -> None:
+    """Of an owner handed over and a PLS that is gone: each comes about once, now or at the next try."""
+    one, two = (builders.pls_id(name).lower() for name in ("one", "two"))
+
+    def told(owners: dict[str, str], **ready: bool) -> Told:
+        tellings = (
+            Telling(name, is_ready, "r", "m", "", one, "", "alias") for name, is_ready in ready.items()
+        )
+        return Told(tuple(tellings), owners)
+
+    before, after = told({one: "x", two: "b"}, a=False, x=True), told({one: "a"}, a=True, x=True)
+    events = core.events("prod", transitions(before, after, ()), after, 1, builders.NOW)
+    assert sorted((e["data"]["service"], e["type"]) for e in events) == [
+        ("a", OWNER_CHANGED),
+        ("a", READY),
+        ("b", DELETED),
+    ]
+    left = [event for event in events if event["data"]["service"] in unsent]
+    reached = core.reached(before, after, left)
+    again = core.events("prod", transitions(reached, after, ()), after, 2, builders.NOW)
+    assert [e["data"] for e in again] == [e["data"] for e in left]
 
 
 def test_a_paused_publication_is_kept_by_runs_without_a_topic() -> None:

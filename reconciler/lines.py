@@ -23,6 +23,13 @@ def line(kind: str, text: str) -> Line:
     return Line(((kind, text),))
 
 
+def harmless(text: str) -> str:
+    """A text, with whatever a terminal would act on (but the end of a line) as an escape one can read."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def shown(value: Any) -> str:
     """A value on one line, and without what a terminal would act on: values come from annotations."""
     if isinstance(value, list | tuple):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.cli.session import Session
 
 # Frames and colours for a person's terminal only. A shell can complete installed programs only.
-RICH = sys.stdout.isatty()
+RICH = bool(sys.stdout and sys.stdout.isatty())
 INSTALLED = Path(sys.argv[0]).stem == PROGRAM
 app = typer.Typer(
     help=ABOUT,

@@ -9,12 +9,13 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-from reconciler.lines import Line, line
+from reconciler.lines import Line, harmless, line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,6 +41,9 @@ class Screen:
 
     def __init__(self, json: bool = False) -> None:
         self.json = json
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # in a pipe it may be one that has no arrows
+                stream.reconfigure(errors="backslashreplace")
         self.out, self.err = Console(highlight=False), Console(highlight=False, stderr=True)
         self._bar: Progress | None = None
 
@@ -57,7 +61,7 @@ class Screen:
 
     def document(self, value: Any) -> None:
         """The JSON document."""
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        print(json.dumps(value, indent=2), flush=True)
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Steps]:
@@ -76,9 +80,8 @@ class Screen:
         if bar:  # it is drawn below what is said, on another stream perhaps
             bar.stop()
         for each in lines:
-            console.print(
-                Text.assemble(*((text, STYLES.get(kind, "")) for kind, text in each.parts)), soft_wrap=True
-            )
+            parts = ((harmless(text), STYLES.get(kind, "")) for kind, text in each.parts)
+            console.print(Text.assemble(*parts), soft_wrap=True)
         if bar:
             bar.start()
 

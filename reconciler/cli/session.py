@@ -67,8 +67,10 @@ def guarded(common: Common, command: Callable[[Screen], int]) -> int:
         screen.complain(f"Error: {error}")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. What is left in the buffer must not fail at the end, too.
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whose reader has seen enough
+            screen.complain(f"Error: {error}")
+        # What is left in the buffer must not fail at the end, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ERROR
 

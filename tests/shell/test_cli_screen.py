@@ -90,6 +90,54 @@ def test_lines_are_not_broken_at_the_width_of_a_terminal(capsys: pytest.CaptureF
     assert capsys.readouterr().out == "x" * 500 + "\n[bold] y\n"
 
 
+def test_no_text_acts_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever wrote it: an argument, a table's row, another program. The end of a line is one."""
+    hostile = "\x1b]0;x\x07 \x9b31m \u202egpj.exe \U000e0041 \udcff\r"
+    screen = Screen()
+    screen.show([line("title", hostile), Line((("ok", f"[red]{hostile}"), ("", "é →")))])
+    screen.complain(f"one\n{hostile}")
+    said = capsys.readouterr()
+    harmless = r"\x1b]0;x\x07 \x9b31m \u202egpj.exe \U000e0041 \udcff\r"
+    assert said.out == f"{harmless}\n[red]{harmless}é →\n"
+    assert said.err == f"one\n{harmless}\n"
+
+
+def test_a_pipe_without_arrows_gets_their_numbers() -> None:
+    """As of a Windows shell, or a job without a locale: it must not end in a traceback."""
+    code = (
+        "from reconciler.cli.screen import Screen; from reconciler.lines import line;"
+        "Screen().show([line('', '1 \u2192 2')]); Screen().complain('\u2026')"
+    )
+    environ = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1 \\u2192 2\n", b"\\u2026\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+@pytest.mark.parametrize(("output", "complaint"), [("text", "No space left"), ("json", "No space left")])
+def test_a_full_disk_is_a_sentence(output: str, complaint: str, tmp_path: Path) -> None:
+    """And an error, even where all of it fitted into a buffer."""
+    file = tmp_path / "clusters.yaml"
+    file.write_text(CLUSTER.format(name="prod"))
+    environ = {"PATH": os.environ["PATH"], "CLUSTERS": str(file), "ARM_ENDPOINT": "https://127.0.0.1:1"}
+    with open("/dev/full", "wb") as full:
+        words = ("doctor", "--timeout", "1", "--output", output)
+        done = subprocess.run(
+            [*PLSCTL, *words],
+            cwd=ROOT,
+            env=environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert complaint in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
 def test_a_bar_is_drawn_on_standard_error_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,19 +108,17 @@ def batches(all_events: Iterable[Json]) -> Iterator[Sequence[Json]]:
         yield batch
 
 
-def reached(before: Told, after: Told, unsent: Iterable[Json]) -> Told:
-    """What has been told when these events were not: of their Services and Private Link Services what was told before."""
-    services = {event["data"]["service"] for event in unsent}
-    links = {arm_ids.key(event["data"]["privateLinkService"]) for event in unsent}
+def reached(before: Told, after: Told, unsent: Sequence[Json]) -> Told:
+    """What has been told when these events were not: each rests on what was told before of a Service, or of an owner."""
+    services = {event["data"]["service"] for event in unsent if event["type"] != OWNER_CHANGED}
+    owned = (event for event in unsent if event["type"] in (OWNER_CHANGED, DELETED))
+    links = {arm_ids.key(event["data"]["privateLinkService"]) for event in owned}
     tellings = [
         *(telling for telling in after.tellings if telling.service not in services),
         *(telling for telling in before.tellings if telling.service in services),
     ]
-    owners = {
-        **{key: owner for key, owner in after.owners.items() if key not in links},
-        **{key: owner for key, owner in before.owners.items() if key in links},
-    }
-    return Told(tuple(sorted(tellings, key=lambda telling: telling.service)), owners)
+    owners = {key: owner for key, owner in before.owners.items() if key in links}
+    return Told(tuple(sorted(tellings, key=lambda telling: telling.service)), {**after.owners, **owners})
 
 
 def record(cluster: str, told: Told, number: int) -> Json:

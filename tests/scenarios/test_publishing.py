@@ -83,6 +83,8 @@ def test_from_ready_to_gone(world: World) -> None:
 
     pls_name = {"load-balancer-ipv4": world.address("prod", "web"), "load-balancer-internal": "true"}
     world.apply_service("prod", "api", {**pls_name, "pls-create": "true"}, 81)
+    world.address("prod", "api")
+    world.run_now("prod")
     shared = wait_for(world, "Ready", "api")
     assert (shared["data"]["reason"], shared["data"]["alias"]) == ("Shared", ready["data"]["alias"])
 

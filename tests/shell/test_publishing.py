@@ -481,7 +481,7 @@ def test_a_run_at_the_end_of_its_lease_publishes_nothing() -> None:
     assert published.types == [REFUSED]
 
 
-@pytest.mark.parametrize("unsent", [(), ("a",), ("b",), ("a", "b")])
+@pytest.mark.parametrize("unsent", [(), ("a",), ("b",), ("c",), ("a", "b", "c")])
 def test_what_was_not_sent_is_as_it_was(unsent: tuple[str, ...]) -> None:
     """Of an owner handed over and a PLS that is gone: each comes about once, now or at the next try."""
     one, two = (builders.pls_id(name).lower() for name in ("one", "two"))
@@ -492,12 +492,13 @@ def test_what_was_not_sent_is_as_it_was(unsent: tuple[str, ...]) -> None:
         )
         return Told(tuple(tellings), owners)
 
-    before, after = told({one: "x", two: "b"}, a=False, x=True), told({one: "a"}, a=True, x=True)
+    before, after = told({one: "x", two: "b"}, a=False, x=True), told({one: "a"}, a=True, c=True, x=True)
     events = core.events("prod", transitions(before, after, ()), after, 1, builders.NOW)
     assert sorted((e["data"]["service"], e["type"]) for e in events) == [
         ("a", OWNER_CHANGED),
         ("a", READY),
         ("b", DELETED),
+        ("c", READY),
     ]
     left = [event for event in events if event["data"]["service"] in unsent]
     reached = core.reached(before, after, left)

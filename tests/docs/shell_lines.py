@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tests.docs.pages import blocks
 
+_KEYWORDS = ("until", "while", "do", "if", "then")
 _PUNCTUATION = set("();<>|&")
 _INLINE = ("az", "azd", "kubectl", "make", "plsctl", "python", "curl", "infra/")
 _ELLIPSIS = "…"
@@ -40,6 +41,8 @@ def _commands(line: str) -> Iterator[list[str]]:
     lexer.whitespace_split = True
     words: list[str] = []
     for token in [*lexer, ";"]:
+        if not words and token in _KEYWORDS:
+            continue
         if set(token) <= _PUNCTUATION:
             yield from [words] if words else []
             words = []

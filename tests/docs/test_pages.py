@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.docs import shell_lines
 from tests.docs.command_line import accepted
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, links
 
@@ -45,13 +46,12 @@ def test_make_targets_exist(page: Path) -> None:
 
 def test_command_lines_are_accepted(page: Path) -> None:
     """Each line of `python -m reconciler` or `plsctl` is one that the command line takes."""
-    for line in commands(page.read_text()):
-        words = shlex.split(line)
+    for words in shell_lines.commands(page.read_text()):
         if words[:2] == ["python", "-m"]:
-            assert words[2] == "reconciler", f"another program's line is not checked here: {line}"
-            assert accepted(words[3:]) == "", line
+            assert words[2] == "reconciler", f"another program's line is not checked here: {words}"
+            assert accepted(words[3:]) == "", words
         elif words[0] == "plsctl":
-            assert accepted(words[1:]) == "", line
+            assert accepted(words[1:]) == "", words
 
 
 def test_no_other_programs_words_are_left_in_a_page(page: Path) -> None:

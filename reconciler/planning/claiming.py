@@ -66,6 +66,9 @@ def _claim(
     if _elsewhere(draft, world, elect, frontend, pls_id):
         return
     if taken := _taken(draft, world, elect, frontend, pls_id):
+        if _is_freed_now(draft, pls_id):
+            waiting.for_name(draft, elect.service.key, pls_id)
+            return
         _refuse(draft, elect, frontend, pls_id, taken)
         return
     draft.wished[arm_ids.key(pls_id)] = elect.service.key
@@ -168,6 +171,14 @@ def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id
         f"{seen.id} exists on frontend {arm_ids.last_name(seen.frontend_id) or 'none'} (owner {owner}) "
         "and is not taken over"
     )
+
+
+def _is_freed_now(draft: Draft, pls_id: str) -> bool:
+    """Whether the name is reserved for a PLS of ours that is proven gone: that ends with its row, in this very run."""
+    key = arm_ids.key(pls_id)
+    reserved = draft.observed.reservations.get(key)
+    ours = reserved is not None and reserved.cluster == draft.observed.cluster.name
+    return ours and key in draft.observed.absent_pls and key not in draft.wished
 
 
 def _may_move(world: World, elect: Tenant, seen: PrivateLinkService) -> bool:

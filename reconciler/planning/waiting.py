@@ -50,6 +50,12 @@ def subnet_in_transit(draft: Draft, subnet: Subnet, service: str, pls_id: str) -
     return True
 
 
+def for_name(draft: Draft, service: str, pls_id: str) -> None:
+    """The name of a PLS that is gone is free with the next look, which nothing else would bring about."""
+    what = f"The name of Private Link Service {pls_id}, which is gone, is still reserved"
+    _wait(draft, what, f"name:{arm_ids.key(pls_id)}", service, pls_id, soonest=1.0)
+
+
 def _wait(draft: Draft, what: str, key: str, service: str, pls_id: str, *, soonest: float = 2.0) -> None:
     since = draft.seen_since(f"{WAIT}{key}")
     waited = (draft.observed.now - since).total_seconds()

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler import arm_ids
 from reconciler.claims import Wish, read_claim
-from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent, Reservation, Unknown
+from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent, Ownership, Reservation, ServiceRef, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.tenancy import uid_prefix
 from tests.builders import (
@@ -368,6 +368,25 @@ def test_p5_ones_own_reservation_is_no_obstacle(same: str) -> None:
     uid, on = (web.uid, "elsewhere") if same == "service" else ("another", frontend(web).id.upper())
     reserved = {TAKEN.lower(): Reservation(TAKEN, "prod", uid, on)}
     assert put_of(decide(web, reservations=reserved)).created
+
+
+def test_p5_the_name_of_a_pls_that_is_gone_is_waited_for() -> None:
+    """A Service made anew under its name: the row of the old one goes with this run, and nothing else wakes the next."""
+    web = service(settings={"name": "taken"})
+    old = Ownership(
+        "prod", TAKEN, "/x/frontendIPConfigurations/f9", ServiceRef("shop", "web", "before"), "guid"
+    )
+    reserved = Reservation(TAKEN, "prod", "before", old.frontend_id)
+    result = decide(
+        web,
+        ownership=(old,),
+        reservations={TAKEN.lower(): reserved},
+        absent_pls=frozenset({TAKEN.lower()}),
+    )
+    assert result.writes == ()
+    assert result.forget == (TAKEN,)
+    assert [finding.reason for finding in result.findings] == [Reason.WAITING]
+    assert result.come_back == after(seconds=1)
 
 
 # P1: what could not be read

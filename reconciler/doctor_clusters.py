@@ -8,7 +8,7 @@ from functools import partial
 from reconciler import arm_ids, doctor
 from reconciler.claims import asks
 from reconciler.doctor import Diagnosis
-from reconciler.doctor_permissions import remedy
+from reconciler.doctor_permissions import further_needs, permitted, remedy
 from reconciler.doctor_rounds import Look, Patient
 from reconciler.errors import Denied, NotFound
 from reconciler.model import ClusterConfig, PrivateLinkService, WriteBack
@@ -26,7 +26,11 @@ OUT_OF_REACH = (
     "kubectl get --raw /version with the same address: is the cluster up, and may this network reach it (authorized "
     "IP ranges, private endpoint, DNS)?"
 )
-STATUS_MANIFEST = "kubectl apply -f infra/rbac/services-status.yaml (with the identity's object id)"
+MANIFESTS = {
+    "services": "kubectl apply -f infra/rbac/services-annotate.yaml (with the identity's object id)",
+    "services/status": "kubectl apply -f infra/rbac/services-status.yaml (with the identity's object id)",
+}
+MANIFESTS["events"] = MANIFESTS["services/status"]
 
 
 def cluster_looks(patient: Patient, config: ClusterConfig) -> list[Look]:
@@ -70,6 +74,8 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
     for subnet_id in wanted.subnets(config, services):
         if not arm_ids.same(subnet_id, _default_subnet(config)):
             yield from _subnet(patient, config, subnet_id)
+    for need in further_needs(config, patient.limits.subnet_policy, services):
+        yield permitted(patient.rights.at(need.scope), need)
 
 
 def _reviewed(config: ClusterConfig, cluster: Cluster, write_back: WriteBack) -> Iterator[Diagnosis]:
@@ -77,10 +83,12 @@ def _reviewed(config: ClusterConfig, cluster: Cluster, write_back: WriteBack) ->
     may, wished = getattr(cluster, "may", None), WRITES[write_back]
     if may is None or config.mode == "plan" or not wished:
         return
-    lacking = [f"{verb} {of}" for verb, of in wished if not may(verb, of)]
+    lacking = [(verb, of) for verb, of in wished if not may(verb, of)]
     if lacking:
-        sentence = f"Services are not told everything: not allowed to {' and to '.join(lacking)}"
-        yield Diagnosis("clusters", config.name, "warning", sentence, STATUS_MANIFEST)
+        said = " and to ".join(f"{verb} {of}" for verb, of in lacking)
+        sentence = f"Services are not told everything: not allowed to {said}"
+        remedies = dict.fromkeys(MANIFESTS[of] for _, of in lacking)
+        yield Diagnosis("clusters", config.name, "warning", sentence, "; ".join(remedies))
     else:
         sentence = "Services can be told what becomes of them (status, Events)"
         yield Diagnosis("clusters", config.name, "ok", sentence)

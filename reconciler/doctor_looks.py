@@ -11,11 +11,11 @@ from functools import partial
 from reconciler import arm_ids, doctor
 from reconciler.doctor import Diagnosis
 from reconciler.doctor_clusters import cluster_looks
-from reconciler.doctor_permissions import missing, needs, remedy
+from reconciler.doctor_permissions import Need, needs, permitted, place_of, remedy
 from reconciler.doctor_rounds import Look, Patient, Rights
 from reconciler.errors import NotFound
 from reconciler.model import ClusterConfig
-from reconciler.ports import Ledger
+from reconciler.ports import Documents, Ledger
 
 
 def looks(patient: Patient) -> list[Look]:
@@ -58,36 +58,22 @@ def _permissions(patient: Patient, configs: Iterable[ClusterConfig]) -> list[Loo
     return [
         Look(
             "permissions",
-            _shown(scope),
-            partial(_permitted, patient.rights, scope, tuple(actions)),
+            place_of(scope),
+            partial(_permitted, patient.rights, Need(scope, tuple(actions))),
             remedy(scope),
         )
         for scope, actions in scopes.values()
     ]
 
 
-def _shown(scope: str) -> str:
-    """A scope as people say it."""
-    parts = scope.strip("/").split("/")
-    within = "/".join(parts[6:])
-    return f"resource group {parts[3]}" + (f", {within}" if within else "")
-
-
-def _permitted(rights: Rights, scope: str, actions: tuple[str, ...]) -> Iterator[Diagnosis]:
-    lacking = missing(rights.at(scope), actions)
-    where = _shown(scope)
-    if lacking:
-        names = ", ".join(action.removeprefix("Microsoft.Network/") for action in lacking)
-        yield Diagnosis("permissions", where, "failed", f"not granted: {names}", remedy(scope))
-    else:
-        yield Diagnosis("permissions", where, "ok", f"all {len(actions)} needed actions are granted")
+def _permitted(rights: Rights, need: Need) -> Iterator[Diagnosis]:
+    yield permitted(rights.at(need.scope), need)
 
 
 # -- storage, function app
 
 
 def _storage(patient: Patient) -> list[Look]:
-    advice = "give the identity Storage Table and Queue Data Contributor, or set AzureWebJobsStorage to the account"
     if patient.ledger is None or patient.queue is None:
         skipped = Diagnosis(
             "storage",
@@ -97,9 +83,20 @@ def _storage(patient: Patient) -> list[Look]:
         )
         return [Look("storage", "ledger", lambda: [skipped])]
     return [
-        Look("storage", "tables", partial(_tables, patient.ledger, patient.configs), advice),
-        Look("storage", "queue", partial(_queue, patient.queue), advice),
+        Look("storage", "tables", partial(_tables, patient.ledger, patient.configs), _role("Table")),
+        Look("storage", "queue", partial(_queue, patient.queue), _role("Queue")),
+        *(
+            Look("storage", "status documents", partial(_documents, patient.documents, config), _role("Blob"))
+            for config in patient.configs[:1]
+            if patient.documents
+        ),
     ]
+
+
+def _role(kind: str) -> str:
+    """The role of a part of the storage account."""
+    role = f"Storage {kind} Data Contributor"
+    return f"az role assignment create --assignee OBJECT_ID --role '{role}' --scope ACCOUNT_ID"
 
 
 def _tables(ledger: Ledger, configs: Sequence[ClusterConfig]) -> Iterator[Diagnosis]:
@@ -131,6 +128,12 @@ def _tables(ledger: Ledger, configs: Sequence[ClusterConfig]) -> Iterator[Diagno
             )
 
 
+def _documents(documents: Documents, config: ClusterConfig) -> Iterator[Diagnosis]:
+    found = documents.read(config.name)
+    said = "readable" if found else "readable; the first complete run writes the first"
+    yield Diagnosis("storage", "status documents", "ok", said)
+
+
 def _queue(count: Callable[[], int]) -> Iterator[Diagnosis]:
     try:
         yield Diagnosis("storage", "queue", "ok", f"readable; about {count()} messages wait")
@@ -150,7 +153,8 @@ def _app(patient: Patient) -> list[Look]:
             "function app",
             "",
             partial(_reachable, patient.app),
-            "az functionapp show; is the address right, is the app running?",
+            "az functionapp keys list --name NAME --resource-group GROUP; put one of functionKeys into FUNCTION_KEY",
+            "az functionapp show --name NAME --resource-group GROUP --query '{host: defaultHostName, state: state}'",
         )
     ]
 

@@ -13,7 +13,9 @@ from typing import Literal
 
 from reconciler import arm_ids
 from reconciler.aks import KIND, USER_ROLE
-from reconciler.model import ClusterConfig, SubnetPolicy
+from reconciler.doctor import Diagnosis
+from reconciler.model import ClusterConfig, Service, SubnetPolicy
+from reconciler.planning import needs as planned
 
 Place = Literal["links", "balancers", "subnet", "aks"]
 
@@ -52,11 +54,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Actions that a cluster needs at a scope; ``writes`` tells those of a writing mode from reads."""
+    """Actions that a cluster needs at a scope."""
 
     scope: str
     actions: tuple[str, ...]
-    writes: bool = False
 
 
 def needs(config: ClusterConfig, policy: SubnetPolicy) -> Iterator[Need]:
@@ -71,11 +72,41 @@ def needs(config: ClusterConfig, policy: SubnetPolicy) -> Iterator[Need]:
     if config.access.aks:
         places["aks"] = config.access.aks
     for place, scope in places.items():
-        yield Need(scope, READ[place])
-        if config.mode != "plan" and place in WRITE:
-            yield Need(scope, WRITE[place], writes=True)
-    if config.mode != "plan" and policy == "disable":
-        yield Need(places["subnet"], SUBNET_POLICY_WRITE, writes=True)
+        yield _need(config, policy, place, scope)
+
+
+def further_needs(
+    config: ClusterConfig, policy: SubnetPolicy, services: tuple[Service, ...]
+) -> tuple[Need, ...]:
+    """What a cluster needs where its Services ask for other groups and subnets than the configured ones."""
+    groups = (arm_ids.group_id(config.subscription, g) for g in planned.groups(config, services, ()))
+    links = (_need(config, policy, "links", group) for group in groups)
+    subnets = (_need(config, policy, "subnet", subnet) for subnet in planned.subnets(config, services))
+    usual = {arm_ids.key(need.scope) for need in needs(config, policy)}
+    return tuple(need for need in (*links, *subnets) if arm_ids.key(need.scope) not in usual)
+
+
+def _need(config: ClusterConfig, policy: SubnetPolicy, place: Place, scope: str) -> Need:
+    if config.mode == "plan":
+        return Need(scope, READ[place])
+    written = SUBNET_POLICY_WRITE if place == "subnet" and policy == "disable" else ()
+    return Need(scope, (*READ[place], *WRITE.get(place, ()), *written))
+
+
+def permitted(grants: Iterable[Grant], need: Need) -> Diagnosis:
+    """Whether all of a need is granted."""
+    lacking, where = missing(grants, need.actions), place_of(need.scope)
+    if lacking:
+        names = ", ".join(action.removeprefix("Microsoft.Network/") for action in lacking)
+        return Diagnosis("permissions", where, "failed", f"not granted: {names}", remedy(need.scope))
+    return Diagnosis("permissions", where, "ok", f"all {len(need.actions)} needed actions are granted")
+
+
+def place_of(scope: str) -> str:
+    """A scope as people say it."""
+    parts = scope.strip("/").split("/")
+    within = "/".join(parts[6:])
+    return f"resource group {parts[3]}" + (f", {within}" if within else "")
 
 
 def missing(grants: Iterable[Grant], actions: Iterable[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from reconciler.doctor import Diagnosis
 from reconciler.doctor_permissions import Grant
 from reconciler.errors import Denied, OutsideError
 from reconciler.model import ClusterConfig, Limits, WriteBack
-from reconciler.ports import Azure, Clock, Cluster, Ledger
+from reconciler.ports import Azure, Clock, Cluster, Documents, Ledger
 
 AT_ONCE = 16
 
@@ -54,7 +54,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is looked at. ``ledger`` and ``queue`` are None where no storage is configured.
+    """What is looked at. ``ledger``, ``queue`` and ``documents`` are None where no storage is configured.
 
     ``write_back`` is what the deployment tells Services, unless a cluster says otherwise.
     """
@@ -69,6 +69,7 @@ class Patient:
     queue: Callable[[], int] | None
     app: Callable[[], str] | None = None
     write_back: WriteBack = "status"
+    documents: Documents | None = None
 
 
 def examine(

@@ -10,6 +10,7 @@ from reconciler.adapters import function_app
 from reconciler.adapters.arm import ArmAzure
 from reconciler.adapters.arm_rights import ArmRights
 from reconciler.adapters.credentials import credential
+from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.kubernetes_access import Means
 from reconciler.adapters.storage import StorageAccount, translated
 from reconciler.doctor_rounds import Patient
@@ -35,6 +36,7 @@ def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, 
         ledger=wiring.ledger(settings) if settings.storage else None,
         queue=partial(_waiting, settings) if settings.storage else None,
         write_back=settings.write_back,
+        documents=BlobDocuments(StorageAccount(wiring.storage_of(settings))) if settings.storage else None,
         app=partial(function_app.answers, app_url, app_key) if app_url else None,
     )
 

@@ -120,3 +120,25 @@ def test_an_address_that_does_not_answer(authority: Authority) -> None:
     ):
         with pytest.raises(Rejected, match="no https address"):
             function_app.answers(address, KEY)
+    with pytest.raises(Rejected, match="is none"):
+        function_app.answers("https://[app", KEY)
+
+
+@pytest.mark.parametrize("more", [f"/api/health?code={KEY}", f"#{KEY}"])
+def test_a_key_in_the_address_is_not_told(app: Scripted, more: str) -> None:
+    """As copied from the portal: it would end in a log."""
+    with pytest.raises(Rejected, match="FUNCTION_KEY") as raised:
+        function_app.answers(app.url + more, "")
+    assert KEY not in str(raised.value)
+    with pytest.raises(Rejected) as raised:
+        function_app.answers(f"https://user:{KEY}@app.example", "")
+    assert KEY not in str(raised.value)
+
+
+def test_a_key_that_is_none_is_not_told_either(app: Scripted) -> None:
+    """The end of a line is taken off, as of a file; what no header may hold is refused unseen."""
+    assert function_app.answers(app.url, f"{KEY}\n") == "answers, is well, and takes the key"
+    for wrong in (f"{KEY}\nx: y", f"{KEY}\u2026"):
+        with pytest.raises(Denied) as raised:
+            function_app.answers(app.url, wrong)
+        assert KEY not in str(raised.value)

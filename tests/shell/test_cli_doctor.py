@@ -13,11 +13,12 @@ from reconciler import wiring_doctor
 from reconciler.doctor_permissions import Grant
 from reconciler.doctor_rounds import Patient
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
-from reconciler.model import ApiAccess, Service, WriteBack
+from reconciler.model import ApiAccess, Json, Service, WriteBack
 from reconciler.reconcile import update_state
 from tests import builders
 from tests.builders import service
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.documents import MemoryDocuments
 from tests.shell.terminal import WEB, Terminal, given, terminal
 from tests.shell.world import World
 
@@ -61,10 +62,17 @@ class Clinic:
     queue: Callable[[], int] | None = lambda: 0
     changes: dict[str, Any] = field(default_factory=dict)
     write_back: WriteBack = "status"
+    documents: MemoryDocuments | None = None
+    app: OutsideError | None = None
 
     def patient(self, settings: Any, configs: Any, url: str, key: str) -> Patient:
         world = self.terminal.world
-        app = (lambda: f"answers at {url} with {key}") if url else None
+
+        def app() -> str:
+            if self.app:
+                raise self.app
+            return f"answers at {url} with {key}"
+
         return Patient(
             configs=[replace(world.configs[c.name], **self.changes) for c in configs],
             limits=world.engine.limits,
@@ -74,8 +82,9 @@ class Clinic:
             cluster_of=world.engine.cluster_of,
             ledger=world.ledger if self.queue else None,
             queue=self.queue,
-            app=app,
+            app=app if url else None,
             write_back=self.write_back,
+            documents=self.documents,
         )
 
     def __call__(self, *words: str) -> tuple[int, list[tuple[str, str, str, str, str]]]:
@@ -220,6 +229,8 @@ def test_what_is_written_back_decides_which_rights_are_asked_for(
     told = [said for _, said, _ in clinic.amiss("warning")]
     assert bool(told) == bool(lacks)
     assert all(lacks in said and said.endswith("to patch services") for said in told if lacks)
+    remedies = [remedy for _, _, remedy in clinic.amiss("warning")]
+    assert all("services-annotate.yaml" in remedy and "services-status.yaml" in remedy for remedy in remedies)
 
 
 def test_a_role_for_groups_only_is_a_warning(clinic: Clinic) -> None:
@@ -253,6 +264,38 @@ def test_subnets_that_services_name_are_looked_at(clinic: Clinic) -> None:
     assert subjects == ["prod: subnet pls-subnet", "prod: subnet default"]
 
 
+@given(service("web", settings={"ip-configuration-subnet": "pls-subnet", "resource-group": "Links"}))
+def test_rights_are_asked_for_where_services_want_something(clinic: Clinic) -> None:
+    """In the group and the subnet that an annotation names; a claim of nobody's asks for nothing."""
+    clinic.rights.actions = ("*/read",)
+    said = {subject: said for subject, said, _ in clinic.amiss()}
+    assert said["resource group Links"] == (
+        "not granted: privateLinkServices/write, privateLinkServices/delete, "
+        "privateLinkServices/privateEndpointConnections/delete"
+    )
+    subnet = "resource group MC_prod, virtualNetworks/aks-vnet/subnets/pls-subnet"
+    assert "virtualNetworks/subnets/join/action" in said[subnet]
+    scopes = [subject for area, subject, *_ in clinic()[1] if area == "permissions"]
+    assert len(scopes) == len(set(scopes)) == 4
+
+
+@pytest.mark.parametrize("answer", [None, {"version": 1}, Denied("403")])
+def test_status_documents_are_looked_at(clinic: Clinic, answer: Json | OutsideError | None) -> None:
+    """The dashboard reads them; who may not is told the role."""
+
+    clinic.documents = MemoryDocuments()
+    if isinstance(answer, OutsideError):
+        clinic.documents.fail = answer
+    elif answer:
+        clinic.documents.write("prod", answer)
+    ((state, said, remedy),) = [each[2:] for each in clinic()[1] if each[1] == "status documents"]
+    if isinstance(answer, OutsideError):
+        assert (state, said) == ("failed", "403")
+        assert "--role 'Storage Blob Data Contributor'" in remedy
+    else:
+        assert (state, said.startswith("readable")) == ("ok", True)
+
+
 def test_storage_that_cannot_be_read(clinic: Clinic) -> None:
     """Tables and queue each by itself."""
 
@@ -261,7 +304,9 @@ def test_storage_that_cannot_be_read(clinic: Clinic) -> None:
 
     clinic.terminal.world.azure.fail("states", Denied("403"), times=9)
     clinic.queue = refused
-    assert [subject for subject, _, _ in clinic.amiss()] == ["tables", "queue"]
+    found = clinic.amiss()
+    assert [subject for subject, _, _ in found] == ["tables", "queue"]
+    assert ["Table" in remedy for _, _, remedy in found] == [True, False]
 
 
 def test_a_queue_that_is_not_there_yet_is_a_warning(clinic: Clinic) -> None:
@@ -301,6 +346,19 @@ def test_the_function_app_is_looked_at_where_its_address_is_given(
     assert [said for area, _, _, said, _ in found if area == "function app"] == [
         "answers at https://app with k"
     ]
+
+
+def test_a_key_that_is_refused_is_no_matter_of_the_address(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets its own command."""
+    monkeypatch.setenv("FUNCTION_KEY", "k")
+    for error, command in ((Denied("401"), "keys list"), (RetryLater("timeout"), "functionapp show")):
+        clinic.app = error
+        (remedy,) = [
+            each[4] for each in clinic("--function-url", "https://app")[1] if each[0] == "function app"
+        ]
+        assert command in remedy
 
 
 @given(WEB, clusters=("prod", "dev"))

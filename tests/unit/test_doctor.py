@@ -63,7 +63,8 @@ def test_each_action_that_is_needed_is_one_of_the_roles() -> None:
 
 def test_mode_plan_needs_reads_only() -> None:
     """And a subnet is written only where the policy says so."""
-    assert not any(need.writes for need in needs(configured(mode="plan"), "disable"))
+    reads = {action for need in needs(configured(mode="plan"), "disable") for action in need.actions}
+    assert reads == {action for place in ("links", "balancers", "subnet") for action in READ[place]}
     wanted = {action for need in needs(CONFIG, "report") for action in need.actions}
     assert f"{LINKS}/delete" in wanted
     assert not set(SUBNET_POLICY_WRITE) & wanted

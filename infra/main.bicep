@@ -23,10 +23,10 @@ param tags object = {}
 
 // ---------------------------------------------------------------- what is looked after
 
-@description('Conditional. The clusters, each as in README (Clusters). Required unless discover or clustersBlob is given.')
+@description('Conditional. The clusters, each as in docs/reference/settings.md. Required unless discover or clustersBlob is given.')
 param clusters array = []
 
-@description('Conditional. AKS clusters found by tag, each as in README. Required unless clusters or clustersBlob is given.')
+@description('Conditional. AKS clusters found by tag, each as in docs/reference/settings.md. Required unless clusters or clustersBlob is given.')
 param discover array = []
 
 @description('Conditional. In place of clusters and discover: a blob with them, such as clusters/clusters.yaml, in the container clusters of the storage account that is created. Required unless clusters or discover is given.')
@@ -137,7 +137,7 @@ param eventsQueueName string = 'lb-events'
 @description('Optional. Name of the queue of wake-ups.')
 param reconcileQueueName string = 'reconcile'
 
-@description('Limits and times of the product; what each means and its default: README (Configuration).')
+@description('Limits and times of the product; what each means and its default: docs/reference/settings.md.')
 type settingsType = {
   @description('Optional. `status`, `annotations` or `off`.')
   WRITE_BACK: string?
@@ -176,7 +176,7 @@ type settingsType = {
   ARM_CA_FILE: string?
 }
 
-@description('Optional. Settings that README (Configuration) lists and no other parameter covers, as text.')
+@description('Optional. Settings that docs/reference/settings.md lists and no other parameter covers, as text.')
 param settings settingsType = {}
 
 @description('Optional. Azure Resource Manager of another cloud; by default that of the cloud deployed to.')

@@ -122,12 +122,32 @@ def test_the_timeline_is_the_history(visit: Visit) -> None:
 
 
 def test_an_unknown_cluster_is_told(visit: Visit) -> None:
-    """An old bookmark."""
+    """An old bookmark; the others are shown."""
     visit.allowed = REFUSED_BY_SERVER
     page = visit.open("#cluster=gone")
     page.get_by_label("Function key").fill(visit.key)
     page.get_by_role("button", name="Show the clusters").click()
+    expect(page.locator("#detail h2")).to_be_visible()
     expect(page.get_by_role("status").first).to_have_text("there is no cluster 'gone'")
+    assert "gone" not in page.url
+
+
+def test_what_is_shown_stays_where_another_becomes_urgent(visit: Visit) -> None:
+    """A refresh must not lead to another cluster under the hand that presses Resync."""
+    world, page = visit.world, visit.enter()
+    head = page.locator("#detail h2")
+    shown = (head.text_content() or "").split()[0]
+    other = "dev" if shown == "prod" else "prod"
+    world.expect(world.sandbox.function("POST", f"/api/pause?cluster={other}"), 200)
+    try:
+        page.get_by_role("button", name="Plan now").click()
+        expect(page.locator("#fresh")).to_be_visible()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as who comes back to the tab
+        expect(page.locator(".clusters li").first).to_contain_text("Paused")
+        expect(head).to_contain_text(shown)
+        expect(page.locator("#fresh")).to_be_visible()
+    finally:
+        world.expect(world.sandbox.function("POST", f"/api/resume?cluster={other}"), 202)
 
 
 # What one does with it
@@ -160,6 +180,17 @@ def test_resync_leads_to_a_new_run(visit: Visit) -> None:
     assert after["run"] != before
     assert after["reason"] == "manual"
     expect(page.get_by_role("button", name="Resync")).to_be_enabled()
+
+
+def test_a_run_of_one_cluster_is_not_told_of_another(visit: Visit) -> None:
+    """Who looks at another one meanwhile is told nothing false."""
+    page = visit.enter("#cluster=prod")
+    page.route("**/api/resync**", lambda route: route.fulfill(status=202, json={}))  # and no run comes of it
+    page.get_by_role("button", name="Resync").click()
+    expect(page.locator("#notice")).to_contain_text("A run of prod is asked for")
+    page.get_by_role("link", name="dev").click()
+    expect(page.locator("#detail h2")).to_contain_text("dev")
+    expect(page.locator("#notice")).to_be_empty()
 
 
 def test_plan_now_shows_what_would_be_written_and_a_pause_is_respected(visit: Visit) -> None:
@@ -202,6 +233,19 @@ def test_a_wrong_key_is_told_and_forgotten(visit: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#detail h2")).to_be_visible()
     expect(page.locator("#notice")).to_be_empty()
+
+
+def test_what_no_header_takes_is_no_key(visit: Visit) -> None:
+    """As a text pasted with an ellipsis: it is told at once, and the tab keeps none of it."""
+    page = visit.open()
+    for wrong in ("abc\u2026", "\u200babc", "   ", "two words"):
+        page.get_by_label("Function key").fill(wrong)
+        page.keyboard.press("Enter")
+        expect(page.locator("#notice")).to_contain_text("This is no key")
+        assert page.evaluate("sessionStorage.length") == 0
+        page.evaluate("document.getElementById('notice').textContent = ''")
+    page.reload()
+    expect(page.get_by_label("Function key")).to_be_visible()
 
 
 def test_the_key_stays_in_this_tab(visit: Visit) -> None:

@@ -10,7 +10,7 @@
   let etag = "", run = "", shown = "", awaiting = null, asking = 0, timer = 0;
 
   const key = () => sessionStorage.getItem(KEY) || "";
-  const wanted = () => new URLSearchParams(location.hash.slice(1)).get("cluster") || "";
+  const named = () => new URLSearchParams(location.hash.slice(1)).get("cluster") || "";
 
   // What is said until the next good answer is no longer true after it; the rest stays until something else is said.
   function say(text, bad = false, passing = false) {
@@ -40,7 +40,7 @@
   async function load() {
     clearTimeout(timer);
     if (byKey && !key()) return ask("");
-    const mine = ++asking, cluster = wanted();
+    const mine = ++asking, cluster = named();
     let answer, body = null;
     try {
       answer = await call("GET", "dashboard/data", cluster ? { cluster } : {}, etag && cluster === shown ? { "If-None-Match": etag } : {});
@@ -53,9 +53,13 @@
     if (mine !== asking) return; // another question has been asked since
     if (body) {
       etag = answer.headers.get("ETag") || "";
-      show(body, cluster);
+      show(body);
     } else if (answer.status !== 304) {
       await failed(answer);
+      if (answer.status === 404 && cluster) { // an old bookmark: the others are shown
+        history.replaceState(null, "", location.pathname + location.search);
+        return load();
+      }
       return answer.status === 401 || answer.status === 403 ? undefined : again();
     }
     if (at("notice").dataset.passing) say("");
@@ -74,10 +78,10 @@
     const error = await told(answer);
     if (error.code === "SignIn") return say("You are not signed in. Reload the page to sign in.", true);
     if (answer.status === 401 || answer.status === 403) return ask("This key was not accepted.");
-    say(error.message || `The functions answered with ${answer.status}.`, true, true);
+    say(error.message || `The functions answered with ${answer.status}.`, true, answer.status !== 404);
   }
 
-  function show(body, cluster) {
+  function show(body) {
     const kept = remember(), entered = at("ask").contains(document.activeElement);
     at("ask").hidden = true;
     at("tools").hidden = at("filter").hidden = false;
@@ -85,7 +89,9 @@
     at("overview").innerHTML = body.overview;
     at("detail").innerHTML = body.detail;
     if (body.cluster !== shown && !at("fresh").hidden) at("fresh").hidden = true;
-    [run, shown] = [body.run, cluster];
+    [run, shown] = [body.run, body.cluster];
+    // From now on it is named: no refresh goes to a more urgent one under a reader's eyes.
+    if (shown && !named()) history.replaceState(null, "", `#cluster=${encodeURIComponent(shown)}`);
     document.title = body.cluster ? `${body.cluster} · Private Link Services` : "Private Link Services";
     filter();
     ages();
@@ -167,7 +173,8 @@
 
   function arrived() {
     if (!awaiting) return;
-    if (run !== awaiting.before) say(`The run of ${awaiting.cluster} is done.`);
+    if (shown !== awaiting.cluster) say(""); // the run of what is shown now tells nothing about that one
+    else if (run !== awaiting.before) say(`The run of ${awaiting.cluster} is done.`);
     else if (Date.now() > awaiting.until) say(`The run of ${awaiting.cluster} has not ended yet.`, true);
     else return;
     awaiting = null;
@@ -248,8 +255,10 @@
 
   at("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(KEY, at("key").value.trim());
+    const typed = at("key").value.trim();
     at("key").value = "";
+    if (!/^[!-~]+$/.test(typed)) return say("This is no key: one has letters, digits and signs of ASCII only.", true); // no header takes it
+    sessionStorage.setItem(KEY, typed);
     say("Fetching …", false, true);
     load();
   });

@@ -62,6 +62,8 @@ def _guarded(rounds: Rounds, steps: Steps) -> int:
         return rounds.apply()
     except OutsideError as error:
         rounds.screen.complain(f"Error: cluster {name}: {error}")
+        told = {"code": error.code, "message": str(error)}
+        rounds.report = {**(rounds.report or {"cluster": name}), "error": told}
         return codes.ERROR
     finally:
         steps.done()

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from reconciler.dashboard.view import Cluster, Detail
 
 TEMPLATES = Path(__file__).parent / "templates"
-# What a browser would not show, or what would turn the text around it: control characters but line breaks,
-# marks of direction, characters of no width, halves of a pair.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
+# What a browser would not show, or what would turn the text around it: control characters but white space, marks of
+# direction, characters of no width, tags, halves of a pair. The script has the same.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(value: Any) -> Any:
     """A text as it is, hidden characters by their numbers."""
-    return _HIDDEN.sub(_number, value) if type(value) is str else value
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(map(_visible, value))
 
 
-def _number(found: re.Match[str]) -> str:
-    return f"⟨U+{ord(found[0]):04X}⟩"
+def _visible(char: str) -> str:
+    shown = char in "\t\n\r" or category(char) not in _HIDDEN
+    return char if shown else f"⟨U+{ord(char):04X}⟩"
 
 
 @cache

@@ -183,16 +183,16 @@ def detail(
     refused = [_told(t) for t in told if _is_refusal(t)]
     refused += _errors(seen, frozenset(line.about for line in refused))
     waits = [_told(t) for t in told if t.get("ready") is not True and not _is_refusal(t)]
-    plan = mapping(seen, "plan")
+    plan, warnings = mapping(seen, "plan"), _warnings(seen)
     writes = {name: _writes(plan, name) for name in ("writes", "after", "held")}
-    lists: dict[str, list[Any]] = {"refusals": refused, "waits": waits, **writes}
+    lists: dict[str, list[Any]] = {"refusals": refused, "waits": waits, "warnings": warnings, **writes}
     return Detail(
         cluster=shown,
         seen=document is not None,
         alerts=tuple(_alerts(shown, state, now)),
         refusals=tuple(refused[:MOST]),
         waits=tuple(waits[:MOST]),
-        warnings=tuple(_warnings(seen))[:MOST],
+        warnings=tuple(warnings[:MOST]),
         balancers=balancers(seen),
         plan={**plan, **{name: items[:MOST] for name, items in writes.items()}},
         history=tuple(history),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unicodedata import category
 
 import pytest
 from playwright.sync_api import expect
@@ -16,7 +17,7 @@ from tests.scenarios.world import World
 pytestmark = pytest.mark.browser
 
 Json = dict[str, Any]
-BAD = "</script><script>hit=1</script><img src=x onerror=hit=1>\"'`onfocus=hit=1 {{7*7}} \u202egpj.exe\u202c"
+BAD = "</script><script>hit=1</script><img src=x onerror=hit=1>\"'`onfocus=hit=1 {{7*7}} \u202egpj.exe\u202c \U000e0041"
 ANNOTATIONS = (
     "pls-create",
     "pls-name",
@@ -80,6 +81,8 @@ def test_hostile_texts_are_texts(visit: Visit, hostile: list[Json]) -> None:
     fresh = page.get_by_role("region", name="The plan as of now")
     expect(fresh).to_be_visible()
     assert "<script>hit=1</script>" in fresh.inner_text()
+    drawn = page.locator("#detail, #fresh").evaluate_all("found => found.map(e => e.textContent).join('')")
+    assert not [c for c in drawn if c not in "\t\n\r" and category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
     for place in ("#detail", "#fresh", "#overview"):
         shown = page.locator(place).evaluate("e => e.innerHTML")
         assert "\u202e" not in shown

@@ -277,6 +277,17 @@ def test_a_paused_cluster_ends_with_1_and_the_others_go_on(terminal: Terminal) -
 
 
 @given(WEB, clusters=("dev", "prod"))
+def test_json_tells_the_failure_of_a_cluster_in_its_place(terminal: Terminal) -> None:
+    """A pipeline reads which one failed, and why."""
+    update_state(terminal.world.ledger, "dev", lambda s: replace(s, paused=True))
+    dev, prod = terminal.json("apply")[1]["runs"]
+    message = "it is paused; resume it first (plsctl resume)"
+    assert dev == {"cluster": "dev", "error": {"code": "Paused", "message": message}}
+    assert "error" not in prod
+    assert prod["plan"]["cluster"] == "prod"
+
+
+@given(WEB, clusters=("dev", "prod"))
 def test_what_is_about_one_cluster_needs_its_name(terminal: Terminal) -> None:
     """A digest of which cluster?"""
     for option in ("--expect", "--force", "--accept-identity"):

@@ -188,6 +188,10 @@ def test_what_is_hidden_is_shown_by_its_number() -> None:
     """Marks of direction and control characters cannot make a name look like another one."""
     document = changed(DOCUMENT, ("privateLinkServices", 0, "owner"), "shop/\u202egpj.exe\x00\ud800\u200b")
     assert "shop/⟨U+202E⟩gpj.exe⟨U+0000⟩⟨U+D800⟩⟨U+200B⟩" in html(document)
+    document = changed(
+        DOCUMENT, ("privateLinkServices", 0, "owner"), "shop/web\U000e0041\ufff9\u180e é\u00a0→\n."
+    )
+    assert "shop/web⟨U+E0041⟩⟨U+FFF9⟩⟨U+180E⟩ é\u00a0→\n." in html(document)
 
 
 def test_a_document_edited_by_hand_shows_what_it_can() -> None:
@@ -271,6 +275,9 @@ def test_long_lists_are_cut_and_say_so_the_picture_is_whole() -> None:
     document = {**DOCUMENT, "privateLinkServices": links, "tellings": [TELLING] * many}
     shown = html(document)
     assert "and 8 more refusals" in shown
+    found = {"severity": "warning", "reason": "Warning", "sentence": "careful", "service": "shop/web"}
+    document = {**DOCUMENT, "plan": {"findings": [found] * many}}
+    assert "and 7 more warnings" in html(document)
     assert shown.count('class="row front"') == many + 1
 
 

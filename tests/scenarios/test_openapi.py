@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -36,10 +37,14 @@ class Asked:
         functions = world.sandbox.endpoints["functions"]
         self._url, self._key = functions["url"], functions["keys"]["masterKey"]
         self.statuses: set[tuple[str, int]] = set()
+        self.etag = ""
 
-    def __call__(self, operation: str, query: str = "", body: Json | None = None, **headers: str) -> Any:
-        """The body of an answer. ``query`` follows the path; headers are ``x_functions_key`` and so on."""
+    def __call__(
+        self, operation: str, query: str = "", body: Json | None = None, name: str = "", **headers: str
+    ) -> Any:
+        """The body of an answer. ``name`` is part of the path; headers are ``x_functions_key`` and so on."""
         method, path, _ = operations()[operation]
+        path = path.replace("{name}", name)
         given = {"x-functions-key": self._key} | {n.replace("_", "-"): v for n, v in headers.items()}
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self._url}/api{path}{query}", data, given, method=method)
@@ -54,6 +59,7 @@ class Asked:
         body = json.loads(content) if content and mimetype == "application/json" else content.decode()
         assert amiss(operation, status, body, mimetype) == []
         self.statuses.add((operation, status))
+        self.etag = headers.get("ETag", "")
         return body
 
 
@@ -101,7 +107,17 @@ def test_mistakes_and_keys(ask: Asked) -> None:
 
 
 def test_the_pages_own_calls(world: World, ask: Asked) -> None:
-    """The page and one of its files without a key, its data with one."""
+    """The page and its files without a key, its data with one, and once more while nothing has changed."""
     page = ask("dashboard", x_functions_key="")
-    assert "<!doctype html" in page.lower()
-    assert ask("dashboard_data", "?cluster=prod")["cluster"] == "prod"
+    files = re.findall(r'"static/([\w.-]+)"|dashboard/static/([\w.-]+)', page)
+    assert len(files) > 1
+    for name in ["missing.js", *(one or other for one, other in files)]:
+        ask("dashboard_file", name=name, x_functions_key="")
+    assert {("dashboard_file", 200), ("dashboard_file", 404)} <= ask.statuses
+    assert ask("dashboard_data", "?cluster=dev")["cluster"] == "dev"
+
+    def seen_again() -> bool:
+        ask("dashboard_data", "?cluster=dev", if_none_match=ask.etag)
+        return ("dashboard_data", 304) in ask.statuses
+
+    world.wait("an answer that is as the one before", seen_again)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler import lines
 from reconciler.claims import CREATE, Claim, Wish, asks, is_internal, shown
 from reconciler.model import Absent, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Finding, Reason, Severity
@@ -111,12 +112,8 @@ def settings(claim: Claim) -> Check:
         "PROXY protocol": "on" if wish.proxy_protocol else "",
     }
     own = "its own" if claim.has_settings else "none of its own"
-    said = ", ".join(f"{name} {_plain(value)}" for name, value in told.items() if value)
+    said = ", ".join(f"{name} {lines.shown(value)}" for name, value in told.items() if value)
     return passed("settings", f"{own}: {said}", True)
-
-
-def _plain(value: str) -> str:
-    return value if value.isprintable() else ascii(value)
 
 
 def link(pls: PrivateLinkService | None, ours: bool) -> Check:

@@ -98,9 +98,10 @@ def plan_json(plan: Plan, mode: Mode) -> dict[str, Any]:
     }
 
 
-def plan_lines(plan: Plan, mode: Mode) -> Iterator[Line]:
+def plan_lines(plan: Plan, mode: Mode, paused: bool = False) -> Iterator[Line]:
     """A plan as a diff: a headline, what is written, why, each property before and after; then the findings."""
-    note = " (mode plan: nothing is written)" if mode == "plan" else ""
+    idle = "paused" if paused else "mode plan" if mode == "plan" else ""
+    note = f" ({idle}: nothing is written)" if idle else ""
     yield Line((("title", f"{plan.cluster}: {_headline(plan)}"), ("", note)))
     for write in plan.writes:
         yield from _write_lines(write)

@@ -115,7 +115,7 @@ def _told(
 def _of_finding(finding: Finding, name: str, uid: str, row: Ownership | None) -> Telling:
     """T1 and T4. A PLS that is there although its Service is refused something is named: it goes on working."""
     reason = f"Refused{finding.reason}" if finding.reason in REFUSALS else str(finding.reason)
-    stays = f" Private Link Service {_title(row)} stays as it is." if row and row.alias else ""
+    stays = f" Private Link Service {title(row)} stays as it is." if row and row.alias else ""
     return Telling(
         name,
         False,
@@ -130,11 +130,11 @@ def _of_finding(finding: Finding, name: str, uid: str, row: Ownership | None) ->
 
 def _of_row(name: str, part: Sharing, row: Ownership, ownerless: Finding | None) -> Telling:
     """T2 and T3."""
-    title, shared = _title(row), part.role == "shares"
+    shared = part.role == "shares"
     use = (
-        f"Shares Private Link Service {title} with Service {row.owner.key}"
+        f"Shares Private Link Service {title(row)} with Service {row.owner.key}"
         if shared
-        else f"Private Link Service {title}"
+        else f"Private Link Service {title(row)}"
     )
     match row.state:
         case "Succeeded" if ownerless:
@@ -154,7 +154,7 @@ def _of_row(name: str, part: Sharing, row: Ownership, ownerless: Finding | None)
     return Telling(name, ready, reason, message, part.service.uid, row.pls_id, row.frontend_id, row.alias)
 
 
-def _title(row: Ownership) -> str:
-    """Name, alias and id, as far as they are known."""
-    known = [f"alias {row.alias}"] if row.alias else []
-    return f"{arm_ids.last_name(row.pls_id)} ({', '.join([*known, f'id {row.pls_id}'])})"
+def title(known: Ownership | Telling) -> str:
+    """Name, alias and id of a Private Link Service, as far as they are known."""
+    alias = f"alias {known.alias}, " if known.alias else ""
+    return f"{arm_ids.last_name(known.pls_id)} ({alias}id {known.pls_id})"

@@ -16,7 +16,7 @@ from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.model import Json, Ownership
 from reconciler.plan import PutPls, Reason
-from reconciler.telling import Telling
+from reconciler.telling import Telling, title
 
 REFUSED = "Refused"
 ABSENT = ("", "Planned", REFUSED)  # states of one that is not there yet
@@ -103,7 +103,7 @@ def _created(made: AbstractSet[str], after: Told) -> Iterator[Transition]:
     for told in after.tellings:
         key = arm_ids.key(told.pls_id)
         if key in made and after.owners.get(key) == told.service:
-            yield _transition(Kind.CREATED, told, f"Private Link Service {_title(told)} was created.")
+            yield _transition(Kind.CREATED, told, f"Private Link Service {title(told)} was created.")
 
 
 def _updated(written: Iterable[PutPls], after: Told) -> Iterator[Transition]:
@@ -159,7 +159,7 @@ def _deleted(old: Told, after: Told) -> Iterator[Transition]:
     users = {key: [t for t in old.tellings if arm_ids.key(t.pls_id) == key] for key in sorted(gone)}
     for key, tellings in users.items():
         for told in tellings or [Telling(old.owners[key], False, "", "", pls_id=key)]:
-            sentence = f"Private Link Service {_title(told)} was deleted."
+            sentence = f"Private Link Service {title(told)} was deleted."
             yield _transition(Kind.DELETED, told, sentence)
 
 
@@ -188,8 +188,3 @@ def _alias_changed(was: Telling, told: Telling) -> str:
         f"The alias of Private Link Service {arm_ids.last_name(told.pls_id)} is {told.alias}; it was {was.alias}, "
         "until somebody deleted it. Private endpoints of the old alias are cut off: connect them anew."
     )
-
-
-def _title(told: Telling) -> str:
-    known = [f"alias {told.alias}"] if told.alias else []
-    return f"{arm_ids.last_name(told.pls_id)} ({', '.join([*known, f'id {told.pls_id}'])})"

@@ -21,7 +21,7 @@ def show_plan(session: Session) -> int:
         screen.document({"version": VERSION, "plans": plans})
     else:
         for run in runs:
-            screen.show(plan_lines(run.plan, run.config.mode))
+            screen.show(plan_lines(run.plan, run.config.mode, run.look.memory.state.paused))
     return codes.worst(codes.of_plan(run) for run in runs)
 
 

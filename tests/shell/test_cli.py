@@ -47,6 +47,14 @@ def test_plan_with_writes_ends_with_2(terminal: Terminal) -> None:
     assert not set(worlds.LEDGER_WRITES) & set(terminal.world.calls)
 
 
+def test_the_plan_of_a_paused_cluster_says_that_it_is_paused(terminal: Terminal) -> None:
+    """Who wonders why nothing comes of it reads it here."""
+    update_state(terminal.world.ledger, "prod", lambda s: replace(s, paused=True))
+    code, out, _ = terminal("plan")
+    assert code == 2
+    assert out.splitlines()[0].endswith(" (paused: nothing is written)")
+
+
 @given()
 def test_plan_with_nothing_to_say_ends_with_0(terminal: Terminal) -> None:
     """Nothing to write, nothing found."""

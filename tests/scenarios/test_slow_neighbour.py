@@ -37,6 +37,12 @@ def put_times(world: World, pls_id: str) -> list[float]:
     return [w["time"] for w in hosts.writes(world, "prod", "PUT") if w["path"].lower() == pls_id.lower()]
 
 
+def about(world: World, name: str) -> str:
+    """What the functions' log tells of a Private Link Service, and of what went wrong."""
+    lines = (world.sandbox.state / "functions.log").read_text().splitlines()
+    return "\n".join(line for line in lines if f"pls-{name}" in line or "ERROR" in line or "WARNING" in line)
+
+
 def test_what_fails_slows_nobody_and_keeps_to_its_own_pauses(world: World) -> None:
     """Five are made and changed with one PUT each, while four fail each in its way."""
     with ExitStack() as stack:
@@ -52,9 +58,11 @@ def test_what_fails_slows_nobody_and_keeps_to_its_own_pauses(world: World) -> No
         for pls_id in others:
             world.ready(pls_id, lambda has: has["fqdns"] == ["changed.example"])
         tries = {name: put_times(world, pls_id) for name, pls_id in failing.items()}
+    broken = world.failures("on_reconcile")
     assert all(tries.values()), "one was never tried: this test would show nothing"
     assert [len(put_times(world, pls_id)) for pls_id in others] == [2] * len(others)
     for name, (_, pauses) in FAILING.items():
         pairs = zip(pairwise(tries[name]), pauses, strict=False)
         short = [(later - earlier, pause) for (earlier, later), pause in pairs if later - earlier < pause - 1]
-        assert not short, f"{name}: tried again after {short[0][0]:.1f} s, not {short[0][1]} s"
+        # A run that broke after its writes does not know how they ended: what it wrote is written once more at once.
+        assert len(short) <= broken, f"{name}: {short} with {broken} broken runs\n{about(world, name)}"

@@ -16,7 +16,7 @@ from reconciler.planning import needs as wanted
 from reconciler.ports import Cluster
 
 READER_MANIFEST = "kubectl apply -f infra/rbac/services-read.yaml (with the identity's object id)"
-_STATUS = (("patch", "services/status"), ("create", "events"))
+_STATUS = (("patch", "services/status"), ("create", "events"), ("patch", "events"))
 WRITES: Mapping[WriteBack, tuple[tuple[str, str], ...]] = {
     "off": (),
     "status": _STATUS,

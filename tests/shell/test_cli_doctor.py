@@ -209,9 +209,8 @@ def test_results_that_cannot_be_written_back_are_a_warning(clinic: Clinic) -> No
     clusters = {"prod": Reviewing([WEB], uid="uid-of-prod")}
     clinic.terminal.world.clusters.update(clusters)
     ((_, said, remedy),) = clinic.amiss("warning")
-    assert (
-        said == "Services are not told everything: not allowed to patch services/status and to create events"
-    )
+    lacks = "to patch services/status and to create events and to patch events"
+    assert said == f"Services are not told everything: not allowed {lacks}"
     assert "services-status.yaml" in remedy
     assert world.configs["prod"].mode == "sync"
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
+from reconciler import arm_ids
 from reconciler.model import Json, Ownership, Sharing
 
 
@@ -191,6 +192,17 @@ def verb(write: Write) -> str:
             return "delete-connection"
         case _:
             assert_never(write)
+
+
+def title_of(pls_id: str, subnet: str = "") -> str:
+    """What is written, as a sentence begins; ``subnet`` names the subnet of the PLS where that is it."""
+    pls = f"Private Link Service {arm_ids.last_name(pls_id)}"
+    return f"Subnet {subnet} of {pls}" if subnet else pls
+
+
+def not_written(title: str, service: str, error: str) -> str:
+    """What a refused PUT is told as: by the run that heard it, and by those that know it from the row."""
+    return f"{title} of Service {service} could not be written: {error}"
 
 
 def content(write: Write) -> str:

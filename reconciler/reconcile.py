@@ -11,12 +11,22 @@ from typing import Any
 from reconciler import arm_ids, bookkeeping, context, logs, planning, settling
 from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
-from reconciler.errors import OutsideError, RetryLater, Stale
+from reconciler.errors import OutsideError, Rejected, RetryLater, Stale
 from reconciler.feedback import FedBack
 from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack, known
 from reconciler.observe import Look, Outside, observe
-from reconciler.plan import Finding, Plan, Reason, Severity, frontend_of
+from reconciler.plan import (
+    Finding,
+    Plan,
+    PutPls,
+    PutSubnet,
+    Reason,
+    Severity,
+    frontend_of,
+    not_written,
+    title_of,
+)
 from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger, Publication
 from reconciler.publication import trouble
 from reconciler.rendering import finding_json, instant, outcome_json, write_json
@@ -291,17 +301,26 @@ def _untold(run: Run) -> tuple[Finding, ...]:
 def _refusals(run: Run) -> list[Finding]:
     told = {arm_ids.key(f.pls_id) for f in run.plan.findings if f.severity is Severity.ERROR and f.pls_id}
     return [
-        Finding(
-            Reason.REJECTED,
-            Severity.ERROR,
-            f"could not {outcome.sentence}",
-            outcome.write.service,
-            frontend_of(outcome.write),
-            outcome.write.pls_id,
-        )
+        _refusal(outcome)
         for outcome in run.applied.outcomes
         if outcome.result is Result.FAILED and arm_ids.key(outcome.write.pls_id) not in told
     ]
+
+
+def _refusal(outcome: Outcome) -> Finding:
+    """In the words of the next run, which knows it by the row: a refusal that lasts is told once."""
+    write, reason = outcome.write, Reason.REJECTED
+    match write:
+        case PutPls():
+            sentence = not_written(title_of(write.pls_id), write.service, str(outcome.error))
+            if write.reason is Reason.MOVE and isinstance(outcome.error, Rejected):
+                reason = Reason.MOVE_NOT_POSSIBLE
+        case PutSubnet():
+            title = title_of(write.pls_id, arm_ids.last_name(write.subnet_id))
+            sentence = not_written(title, write.service, str(outcome.error))
+        case _:
+            sentence = f"could not {outcome.sentence}"
+    return Finding(reason, Severity.ERROR, sentence, write.service, frontend_of(write), write.pls_id)
 
 
 def _writes_json(run: Run) -> list[dict[str, Any]]:

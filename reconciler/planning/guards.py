@@ -12,7 +12,18 @@ from datetime import UTC, datetime, timedelta
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
 from reconciler.model import Ownership, PrivateLinkService, Subnet
-from reconciler.plan import DELETED, DISCONNECTED, SUBNET, Change, PutSubnet, Reason, Severity, content
+from reconciler.plan import (
+    DELETED,
+    DISCONNECTED,
+    SUBNET,
+    Change,
+    PutSubnet,
+    Reason,
+    Severity,
+    content,
+    not_written,
+    title_of,
+)
 from reconciler.planning import waiting
 from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
@@ -78,8 +89,7 @@ class Target:
     @property
     def title(self) -> str:
         """What is written, as a sentence begins."""
-        pls = f"Private Link Service {arm_ids.last_name(self.pls_id)}"
-        return f"Subnet {self.subnet} of {pls}" if self.subnet else pls
+        return title_of(self.pls_id, self.subnet)
 
 
 def target_of(goal: Desired) -> Target:
@@ -99,7 +109,7 @@ def backed_off(
         draft.find(
             Reason.MOVE_NOT_POSSIBLE if row.last_error_code == "move" else Reason.REJECTED,
             Severity.ERROR,
-            f"{goal.title} of Service {service} could not be written: {row.last_error}",
+            not_written(goal.title, service, row.last_error),
             service=service,
             frontend_id=goal.frontend_id,
             pls_id=goal.pls_id,

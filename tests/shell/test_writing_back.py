@@ -357,3 +357,21 @@ def test_what_was_told_before_the_document_was_written_is_told_again() -> None:
     world.documents.fail = None
     later(world)
     assert events(world) == [("wrong", "PrivateLinkServiceRefused")]
+
+
+@pytest.mark.parametrize(
+    ("refused", "policy"), [("put_private_link_service", "Disabled"), ("put_subnet", "Enabled")]
+)
+def test_a_refusal_that_lasts_is_told_in_the_same_words(refused: str, policy: str) -> None:
+    """By the run that hears it, by those that know it from the row: one Event, one condition, one document."""
+    world = worlds.make(WEB, policy=policy)
+    world.azure.fail(refused, Rejected("Azure answered 400 No, writing it", code="No"), times=99)
+    world.handle()
+    first, told_first = condition(world), history(world, "Rejected")
+    assert first is not None
+    assert first.reason == "RefusedRejected"
+    for _ in range(4):
+        later(world)
+        assert condition(world) == first
+    assert told(world).count("record_event") == told(world).count("patch_status") == 1
+    assert history(world, "Rejected") == told_first

@@ -86,7 +86,13 @@ def _storage(patient: Patient) -> list[Look]:
         Look("storage", "tables", partial(_tables, patient.ledger, patient.configs), _role("Table")),
         Look("storage", "queue", partial(_queue, patient.queue), _role("Queue")),
         *(
-            Look("storage", "status documents", partial(_documents, patient.documents, config), _role("Blob"))
+            Look(
+                "storage",
+                "status documents",
+                partial(_documents, patient.documents, config),
+                _role("Blob"),
+                f"plsctl resync --cluster {config.name} writes it anew; or look at the network between",
+            )
             for config in patient.configs[:1]
             if patient.documents
         ),

@@ -51,7 +51,7 @@ def apply_plans(session: Session, wanted: Wanted) -> int:
         results = [_guarded(each, steps) for each in rounds]
     if screen.json:
         screen.document({"version": VERSION, "runs": [each.report for each in rounds]})
-    return codes.worst(results)
+    return codes.worst([*results, *session.not_all])
 
 
 def _guarded(rounds: Rounds, steps: Steps) -> int:

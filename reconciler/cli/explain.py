@@ -36,7 +36,7 @@ def show_explanation(session: Session, name: str) -> int:
     else:
         for explanation in chosen:
             session.screen.show(_lines(explanation))
-    return codes.worst(map(_code, chosen))
+    return codes.worst(map(_code, chosen)) if chosen else codes.ERROR
 
 
 def _explained(engine: Engine, run: Run, key: str) -> Explanation:

@@ -22,7 +22,7 @@ def show_plan(session: Session) -> int:
     else:
         for run in runs:
             screen.show(plan_lines(run.plan, run.config.mode, run.look.memory.state.paused))
-    return codes.worst(codes.of_plan(run) for run in runs)
+    return codes.worst([*map(codes.of_plan, runs), *session.not_all])
 
 
 def looks(session: Session, engine: Engine) -> list[Run]:

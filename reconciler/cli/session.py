@@ -17,6 +17,8 @@ from reconciler.errors import OutsideError, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.settings import Settings
 
+NO_CLUSTER = "There is no cluster: none is configured, and none was found by its tag"
+
 
 @dataclass(frozen=True, slots=True)
 class Common:
@@ -29,12 +31,21 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command at work: ``configs`` are the clusters that are meant, ``named`` whether any was named."""
+    """One command at work: ``configs`` are the clusters that are meant, ``named`` whether any was named.
+
+    ``problems``: why clusters that are to be found by a tag may be missing.
+    """
 
     settings: Settings
     configs: tuple[ClusterConfig, ...]
     named: bool
     screen: Screen
+    problems: tuple[str, ...] = ()
+
+    @property
+    def not_all(self) -> tuple[int, ...]:
+        """The code of what could not be looked at: all clusters are meant, and not all are known."""
+        return (ERROR,) if self.problems and not self.named else ()
 
     @property
     def one(self) -> ClusterConfig:
@@ -88,8 +99,11 @@ def _log_to_standard_error() -> None:
 def opened(common: Common, screen: Screen) -> Session:
     """Settings and clusters. Raises SettingsError with every mistake."""
     loaded = settings_module.load(environment(common))
-    configs = chosen(common, wiring.configs_of(loaded)())
-    return Session(loaded, configs, bool(common.clusters), screen)
+    found = wiring.configs_of(loaded).configured()  # which warns of problems
+    configs = chosen(common, found.clusters)
+    if not configs:
+        screen.complain(NO_CLUSTER)
+    return Session(loaded, configs, bool(common.clusters), screen, found.problems)
 
 
 def environment(common: Common) -> Mapping[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from reconciler import wiring
+from reconciler.aks_known import Configured
 from reconciler.cli.words import PROGRAM
 from reconciler.errors import Denied, RetryLater
 from reconciler.model import Limits
@@ -211,3 +214,34 @@ def test_an_identity_that_is_offered_is_accepted(terminal: Terminal) -> None:
 def test_the_installed_name_is_the_one_that_is_advised() -> None:
     """Sentences name it."""
     assert PROGRAM == "plsctl"
+
+
+# -- clusters that are found by a tag
+
+
+@pytest.fixture
+def unfound(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal where the search for clusters fails."""
+    found = Configured(terminal.world.configs, ("discover[0]: which clusters bear the tag is unknown (403)",))
+    monkeypatch.setattr(wiring, "configs_of", lambda settings: SimpleNamespace(configured=lambda: found))
+    return terminal
+
+
+@given(WEB)
+def test_where_clusters_could_not_be_searched_for_all_is_not_well(unfound: Terminal) -> None:
+    """0 or 2 would tell a pipeline that every cluster was looked at; who names one means that one."""
+    assert unfound("plan")[0] == unfound("apply")[0] == 1
+    assert unfound("plan", "--cluster", "prod")[0] == 0
+    assert unfound("explain", "shop/web")[0] == 0
+    assert unfound("explain", "shop/nobody")[0] == 1
+    assert unfound("status")[0] == 0
+
+
+def test_no_cluster_at_all_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a Service that nobody looked for is not ready."""
+    none = SimpleNamespace(configured=lambda: Configured({}))
+    monkeypatch.setattr(wiring, "configs_of", lambda settings: none)
+    for words, expected in ((("plan",), 0), (("explain", "shop/web"), 1)):
+        code, out, err = terminal(*words)
+        assert (code, out) == (expected, "")
+        assert "There is no cluster" in err

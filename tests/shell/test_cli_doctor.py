@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from reconciler import wiring_doctor
+from reconciler import wiring, wiring_doctor
+from reconciler.aks_known import Configured
 from reconciler.doctor_permissions import Grant
 from reconciler.doctor_rounds import Patient
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
@@ -377,3 +379,19 @@ def test_no_service_is_no_patient(clinic: Clinic) -> None:
     assert isinstance(WEB, Service)
     (told,) = clinic.amiss("warning")
     assert "there is none in resource group elsewhere" in told[1]
+
+
+def test_clusters_that_could_not_be_searched_for_are_a_failure(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is not well where nobody knows of what."""
+    problem = "discover[0]: which AKS clusters bear the tag is unknown (403)"
+    for configured, states in (
+        (Configured(clinic.terminal.world.configs, (problem,)), {"discover": "failed"}),
+        (Configured({}), {"clusters": "warning"}),
+    ):
+        found = SimpleNamespace(configured=lambda configured=configured: configured)
+        monkeypatch.setattr(wiring, "configs_of", lambda settings, found=found: found)
+        told = [each for each in clinic()[1] if each[0] == "settings" and each[2] != "ok"]
+        assert {subject: state for _, subject, state, *_ in told} == states
+        assert all("az aks list" in remedy for *_, remedy in told)

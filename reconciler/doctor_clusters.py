@@ -10,7 +10,7 @@ from reconciler.claims import asks
 from reconciler.doctor import Diagnosis
 from reconciler.doctor_permissions import further_needs, permitted, remedy
 from reconciler.doctor_rounds import Look, Patient
-from reconciler.errors import Denied, NotFound
+from reconciler.errors import UNUSABLE, Denied, NotFound
 from reconciler.model import ClusterConfig, PrivateLinkService, WriteBack
 from reconciler.planning import needs as wanted
 from reconciler.ports import Cluster
@@ -22,6 +22,7 @@ WRITES: Mapping[WriteBack, tuple[tuple[str, str], ...]] = {
     "status": _STATUS,
     "annotations": (*_STATUS, ("patch", "services")),
 }
+ACCESS = "correct `api` of this cluster in CLUSTERS; docs/reference/settings.md tells what each type takes"
 OUT_OF_REACH = (
     "kubectl get --raw /version with the same address: is the cluster up, and may this network reach it (authorized "
     "IP ranges, private endpoint, DNS)?"
@@ -56,7 +57,13 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
         name = arm_ids.last_name(config.access.aks)
         yield Diagnosis("clusters", config.name, "ok", f"the AKS cluster {name} was read: {places}")
     cluster = patient.cluster_of(config)
-    identity = cluster.identity()
+    try:
+        identity = cluster.identity()
+    except Denied as error:
+        if error.code != UNUSABLE:
+            raise
+        yield Diagnosis("clusters", config.name, "failed", str(error), ACCESS)
+        return
     accepted = patient.ledger.state(config.name).identity if patient.ledger else ""
     if accepted and accepted != identity:
         yield Diagnosis(

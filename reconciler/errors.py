@@ -45,6 +45,9 @@ class NotFound(OutsideError):
     """The thing is not there. ``code`` tells a missing resource from a missing resource group."""
 
 
+UNUSABLE = "Unusable"  # the code of a Denied that is the configuration's, not a role's
+
+
 class Denied(OutsideError):
     """Not signed in or no permission: nobody but a person can mend this."""
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from reconciler.adapters.cluster_tokens import Tokens
 from reconciler.adapters.kubernetes_programs import refuse_program
 from reconciler.adapters.wire import clean
-from reconciler.errors import Denied, OutsideError, Rejected
+from reconciler.errors import UNUSABLE, Denied, OutsideError, Rejected
 from reconciler.model import ApiAccess, Endpoint
 from reconciler.setting_values import SECRET_PREFIX
 
@@ -72,7 +72,7 @@ def open_api(access: ApiAccess, means: Means) -> Opened:
 
 def unusable(why: str) -> Denied:
     """The configuration, or what it points to, cannot work."""
-    return Denied(f"The configured access to the cluster is not usable: {why}")
+    return Denied(f"The configured access to the cluster is not usable: {why}", code=UNUSABLE)
 
 
 def _found(access: ApiAccess, means: Means) -> ApiAccess:

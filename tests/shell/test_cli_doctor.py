@@ -180,6 +180,16 @@ def test_a_cluster_that_does_not_answer(clinic: Clinic, error: OutsideError, rem
     assert remedy in advice
 
 
+@pytest.mark.parametrize("code", ["Unusable", "Forbidden"])
+def test_an_access_that_cannot_work_is_no_matter_of_rights(clinic: Clinic, code: str) -> None:
+    """No manifest helps where the kubeconfig is not there."""
+    clinic.terminal.world.cluster.fail("identity", Denied("there is no kubeconfig", code=code), times=9)
+    ((_, said, remedy),) = clinic.amiss()
+    assert said == "there is no kubeconfig"
+    assert ("`api` of this cluster" in remedy) == (code == "Unusable")
+    assert ("kubectl apply" in remedy) == (code == "Forbidden")
+
+
 def test_a_cluster_that_is_not_resolved_tells_why(clinic: Clinic) -> None:
     """An AKS cluster that is stopped; nothing else of it is looked at."""
     clinic.changes = {"unresolved": "the AKS cluster prod is stopped: az aks start -n prod"}

@@ -15,7 +15,7 @@ from reconciler import arm_ids
 from reconciler import explain_values as values
 from reconciler.claims import Wish, read_claim
 from reconciler.explain_values import Check
-from reconciler.model import Frontend, LoadBalancer, Observed, PrivateLinkService, Service, known
+from reconciler.model import Frontend, LoadBalancer, Observed, PrivateLinkService, Service, Unknown, known
 from reconciler.plan import Finding, Plan, Reason, Write
 from reconciler.planning import needs
 from reconciler.planning.verdicts import judge, subnet_of
@@ -53,19 +53,22 @@ class Explanation:
 
 
 def explain(
-    observed: Observed, plan: Plan, key: str, *, other: Service | None = None, paused: bool = False
+    observed: Observed, plan: Plan, key: str, *, other: Service | Unknown | None = None, paused: bool = False
 ) -> Explanation:
     """Explain one Service (``namespace/name``) of one cluster by one look and its plan.
 
-    ``other`` is the Service as read by its name where it is not among those of type LoadBalancer.
+    ``other`` is the Service as read by its name where it is not among those of type LoadBalancer; Unknown where
+    that could not be read.
     """
     world, idle = World(observed), paused or observed.cluster.mode == "plan"
     # What is only planned, and not going to be written, is not on its way.
     rows = [row for row in plan.ownership if not idle or arm_ids.key(row.pls_id) in world.by_id]
     told = () if plan.unread else tellings(rows, plan.sharing, plan.findings)
     telling = next((t for t in told if t.service == key), None)
-    service = next((s for s in known(observed.services) if s.key == key), other)
-    case = _Case(observed, plan, world, key, telling)
+    unseen = other.reason if isinstance(other, Unknown) else ""
+    read = other if isinstance(other, Service) else None
+    service = next((s for s in known(observed.services) if s.key == key), read)
+    case = _Case(observed, plan, world, key, telling, unseen)
     checks = [*case.way(service), *case.planned(paused)]
     found = service is not None or telling is not None or bool(case.writes)
     return Explanation(observed.cluster.name, key, found, plan.unread, tuple(checks), telling)
@@ -106,6 +109,7 @@ class _Case:
     world: World
     key: str
     telling: Telling | None
+    unseen: str  # why it could not be read by its name; "" where it could
 
     def way(self, service: Service | None) -> list[Check]:
         """To the frontends of the Service, and on each of them; a no on one is none on another."""
@@ -138,7 +142,7 @@ class _Case:
 
     def _to_frontends(self, service: Service | None) -> Iterator[Check]:
         yield self._readable()
-        yield values.there(service)
+        yield values.there(service, self.unseen)
         if service is None:
             return
         config = self.observed.cluster

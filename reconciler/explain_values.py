@@ -66,8 +66,12 @@ def hurdle(name: str, finding: Finding) -> Check:
     return Check(name, finding.sentence, "no" if finding.severity is Severity.ERROR else "tells")
 
 
-def there(service: Service | None) -> Check:
-    """Whether there is such a Service."""
+def there(service: Service | None, unseen: str = "") -> Check:
+    """Whether there is such a Service; ``unseen`` tells why nobody knows."""
+    if service is None and unseen:
+        return passed(
+            "Service", f"not of type LoadBalancer, and could not be read by its name ({unseen})", False
+        )
     if service is None:
         return passed("Service", "there is none of this name", False)
     return passed("Service", f"UID {service.uid}, created {service.created:%Y-%m-%d %H:%M:%S} UTC", True)

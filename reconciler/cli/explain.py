@@ -11,7 +11,7 @@ from reconciler.cli.session import Session, mistake
 from reconciler.errors import OutsideError
 from reconciler.explain import Explanation, explain, explanation_json
 from reconciler.lines import Line, shown
-from reconciler.model import Service, known
+from reconciler.model import Service, Unknown, known
 from reconciler.reconcile import Engine, Run
 from reconciler.rendering import VERSION
 
@@ -46,12 +46,12 @@ def _explained(engine: Engine, run: Run, key: str) -> Explanation:
     return explain(seen, run.plan, key, other=other, paused=paused)
 
 
-def _by_name(engine: Engine, run: Run, key: str) -> Service | None:
+def _by_name(engine: Engine, run: Run, key: str) -> Service | Unknown | None:
     """The Service where it is of another type."""
     try:
         return engine.cluster_of(run.config).get_service(*key.split("/", 1))
-    except OutsideError:
-        return None
+    except OutsideError as error:
+        return Unknown(str(error))
 
 
 def _code(explanation: Explanation) -> int:

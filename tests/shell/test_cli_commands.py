@@ -92,6 +92,15 @@ def test_explain_wants_namespace_and_name(terminal: Terminal, name: str) -> None
     assert "write NAMESPACE/NAME" in err
 
 
+def test_a_service_that_cannot_be_read_by_its_name_may_be_there(terminal: Terminal) -> None:
+    """Not to know of it is not to know that there is none."""
+    terminal.world.cluster.fail("get_service", Denied("403 Forbidden"), times=9)
+    code, out, _ = terminal("explain", "shop/other")
+    assert code == 1
+    assert "not of type LoadBalancer, and could not be read by its name (403 Forbidden)" in out
+    assert "there is none" not in out
+
+
 # -- history
 
 

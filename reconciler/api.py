@@ -16,7 +16,8 @@ from reconciler import wakeups
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater, SettingsError
 from reconciler.model import ClusterConfig
 from reconciler.ports import ClusterState, WakeUp
-from reconciler.reconcile import Run, decide, dry_runs, report_of
+from reconciler.reconcile import Run, dry_runs
+from reconciler.recording import decide, report_of
 from reconciler.rendering import VERSION, plan_json
 from reconciler.status import entry_json, status
 from reconciler.worker import Worker

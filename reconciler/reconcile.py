@@ -1,20 +1,19 @@
-"""The shell around the core: observe, plan, apply, and a record of what happened."""
+"""The shell around the core: observe, plan, apply. What is written down of it is in :mod:`reconciler.recording`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from reconciler import arm_ids, bookkeeping, context, logs, planning, settling
+from reconciler import arm_ids, context, planning, settling
 from reconciler.apply import Applied, Progress, Writer
 from reconciler.bookkeeping import Outcome, Result
-from reconciler.errors import OutsideError, Rejected, RetryLater, Stale
+from reconciler.errors import Rejected, RetryLater
 from reconciler.feedback import FedBack
 from reconciler.gate import Gate
-from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack, known
+from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import (
     Finding,
@@ -27,9 +26,8 @@ from reconciler.plan import (
     not_written,
     title_of,
 )
-from reconciler.ports import Azure, Clock, Cluster, ClusterState, HistoryEntry, Ledger, Publication
+from reconciler.ports import Azure, Clock, Cluster, Ledger, Publication
 from reconciler.publication import trouble
-from reconciler.rendering import finding_json, instant, outcome_json, write_json
 from reconciler.telemetry import OFF, Telemetry
 from reconciler.telling import Telling, tellings
 
@@ -91,7 +89,12 @@ class Run:
     def findings(self) -> tuple[Finding, ...]:
         """Those of the plan, what ARM refused just now (the next plan says that again while it stays so), and what
         the cluster, or the topic, refuses to be told."""
-        return (*self.plan.findings, *_refusals(self), *_untold(self))
+        return (*self.plan.findings, *_refusals(self), *self.untold)
+
+    @property
+    def untold(self) -> tuple[Finding, ...]:
+        """What the cluster, or the topic, refuses to be told."""
+        return (*self.fed_back.findings, *trouble(self.config.name, self.publication))
 
     @property
     def rows(self) -> tuple[Ownership, ...]:
@@ -179,125 +182,6 @@ def carry_out(
     return replace(run, applied=writer.apply(run.plan, run.look.observed, progress))
 
 
-def record(
-    ledger: Ledger,
-    run: Run,
-    run_id: str,
-    reason: str,
-    finished: datetime,
-    wished: datetime | None = None,
-    document: str = "",
-) -> None:
-    """Write down how a run ended: the cluster's state, and history and log lines for writes and new findings.
-
-    ``wished`` is when what has led to the run happened, as far as it is known; ``document`` the digest of the
-    status document.
-    """
-    begun, fresh = _begun(run), _fresh(run)
-    logs.tell(begun, fresh)
-    entries = [
-        *(bookkeeping.written(outcome, run.config.name, run_id, finished) for outcome in begun),
-        *(bookkeeping.found(finding, run.config.name, run_id, finished) for finding in fresh),
-    ]
-    if entries:
-        ledger.add_history(entries)
-    report = report_of(run, run_id, reason, finished, wished)
-    update_state(ledger, run.config.name, lambda state: _after(state, run, report, document))
-
-
-def _after(state: ClusterState, run: Run, report: dict[str, Any], document: str) -> ClusterState:
-    first = not state.identity and run.look.complete
-    other = bool(run.look.identity and state.identity and run.look.identity != state.identity)
-    used = bool(state.released) and run.look.observed.released == state.released and not run.plan.held
-    return replace(
-        state,
-        identity=run.look.identity if first else state.identity,
-        offered=run.look.identity if other else "",
-        digest=run.fed_back.digest or run.look.digest or state.digest,
-        denied=dict(run.fed_back.denied),
-        sightings=dict(run.plan.sightings),
-        released="" if used else state.released,
-        released_until=None if used else state.released_until,
-        document=document,
-        publication=run.publication or state.publication,
-        last_run=report,
-    )
-
-
-def update_state(
-    ledger: Ledger, cluster: str, change: Callable[[ClusterState], ClusterState], tries: int = 8
-) -> ClusterState:
-    """Change a cluster's state row, again when somebody else wrote first. Raises Stale after ``tries``."""
-    for _ in range(tries - 1):
-        try:
-            return ledger.write_state(change(ledger.state(cluster)))
-        except Stale:
-            continue
-    return ledger.write_state(change(ledger.state(cluster)))
-
-
-def decide(
-    ledger: Ledger,
-    cluster: str,
-    now: datetime,
-    change: Callable[[ClusterState], ClusterState],
-    sentence: str,
-) -> None:
-    """A person's decision about a cluster: change its state row, and write that into the history."""
-    update_state(ledger, cluster, change)
-    ledger.add_history([HistoryEntry(cluster, now, "person", "Person", sentence)])
-
-
-def _begun(run: Run) -> list[Outcome]:
-    return [outcome for outcome in run.applied.outcomes if outcome.result is not Result.LEFT]
-
-
-def _fresh(run: Run) -> list[Finding]:
-    """What was found now, and not in the run before."""
-    before = run.look.memory.state.last_run.get("findings")
-    known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
-    return [
-        f
-        for f in (*run.plan.findings, *_untold(run))
-        if f.severity is not Severity.INFO and _key(finding_json(f)) not in known_before
-    ]
-
-
-def _key(finding: dict[str, Any]) -> tuple[str, ...]:
-    """What makes a finding the same one in the next run; sentences tell times."""
-    return tuple(str(finding.get(k)) for k in ("reason", "service", "frontend", "privateLinkService"))
-
-
-def report_of(
-    run: Run, run_id: str, reason: str, finished: datetime, wished: datetime | None = None
-) -> dict[str, Any]:
-    """A run as JSON values, for the state row and for status."""
-    seen, plan = run.look.observed, run.plan
-    return {
-        "run": run_id,
-        "reason": reason,
-        "began": instant(seen.now),
-        "seconds": round((finished - seen.now).total_seconds(), 2),
-        "complete": run.look.complete,
-        "mode": run.config.mode,
-        "scope": "resource groups" if seen.groups else "subscription",
-        "services": len(known(seen.services)),
-        "frontends": sum(len(lb.frontends) for lb in known(seen.load_balancers)),
-        "digest": plan.digest,
-        "heldDigest": plan.held_digest,
-        "writes": _writes_json(run),
-        "held": [write_json(w) for w in plan.held],
-        "findings": [finding_json(f) for f in run.findings],
-        "failures": _sentences(run.look.failures),
-        "comeBack": instant(run.come_back),
-        settling.SINCE: instant(run.unsettled_after(wished)),
-    }
-
-
-def _untold(run: Run) -> tuple[Finding, ...]:
-    return (*run.fed_back.findings, *trouble(run.config.name, run.publication))
-
-
 def _refusals(run: Run) -> list[Finding]:
     told = {arm_ids.key(f.pls_id) for f in run.plan.findings if f.severity is Severity.ERROR and f.pls_id}
     return [
@@ -321,17 +205,3 @@ def _refusal(outcome: Outcome) -> Finding:
         case _:
             sentence = f"could not {outcome.sentence}"
     return Finding(reason, Severity.ERROR, sentence, write.service, frontend_of(write), write.pls_id)
-
-
-def _writes_json(run: Run) -> list[dict[str, Any]]:
-    if run.applied.outcomes:
-        return [_brief(o) for o in run.applied.outcomes]
-    return [{**write_json(w), "result": "planned"} for w in run.plan.writes]
-
-
-def _brief(outcome: Outcome) -> dict[str, Any]:
-    return {k: v for k, v in outcome_json(outcome).items() if k != "changes"}
-
-
-def _sentences(failures: Iterable[OutsideError]) -> list[str]:
-    return sorted({str(failure) for failure in failures})[:20]

@@ -15,7 +15,8 @@ from reconciler.measures import age, wait_of, watched
 from reconciler.model import ClusterConfig
 from reconciler.ports import Documents, HistoryEntry, Lease, Ledger, Queue, WakeUp
 from reconciler.publishing import Publishing
-from reconciler.reconcile import Engine, Run, reconcile, record, update_state
+from reconciler.reconcile import Engine, Run, reconcile
+from reconciler.recording import record, update_state
 from reconciler.retention import Retention
 from reconciler.telemetry import LEASE_WAITS, POISON, QUEUE_AGE, trigger
 from reconciler.wakeups import PERSON, PROBE, Arrival, Busy, Drop, Ended, Park, Take

@@ -19,7 +19,8 @@ from reconciler.lines import line
 from reconciler.model import ClusterConfig
 from reconciler.plan import DeletePls, PutPls
 from reconciler.ports import ClusterState, Lease, WakeUp
-from reconciler.reconcile import Engine, Run, carry_out, decide, dry_run, released, report_of
+from reconciler.reconcile import Engine, Run, carry_out, dry_run, released
+from reconciler.recording import decide, report_of
 from reconciler.rendering import VERSION, outcome_text, plan_json, plan_lines
 from reconciler.settling import settled
 from reconciler.wakeups import Arrival

@@ -24,7 +24,8 @@ from reconciler.model import Json, Ownership, ServiceRef, Sharing
 from reconciler.observe import Look, Memory
 from reconciler.plan import Finding, Plan, Reason, Severity
 from reconciler.ports import ClusterState, HistoryEntry
-from reconciler.reconcile import Run, report_of
+from reconciler.reconcile import Run
+from reconciler.recording import report_of
 from reconciler.settings import StorageSettings
 from sandbox.up import Sandbox, SandboxOptions
 from tests import builders

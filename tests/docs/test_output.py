@@ -15,7 +15,8 @@ from reconciler.model import Ownership, ServiceRef
 from reconciler.observe import Look, Memory
 from reconciler.plan import Finding, Plan, PutPls, Reason, Severity
 from reconciler.ports import ClusterState, HistoryEntry
-from reconciler.reconcile import Run, report_of
+from reconciler.reconcile import Run
+from reconciler.recording import report_of
 from reconciler.rendering import finding_json, outcome_json, plan_json
 from reconciler.status import entry_json, status
 from tests import builders

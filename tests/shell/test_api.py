@@ -12,7 +12,7 @@ from reconciler import api, wakeups
 from reconciler.api import Api, BadRequest, Params, Reply
 from reconciler.errors import Denied, NotFound, OutsideError, Rejected, RetryLater, SettingsError
 from reconciler.model import Limits
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from tests import builders
 from tests.builders import service
 from tests.docs.openapi import amiss

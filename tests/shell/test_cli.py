@@ -10,7 +10,7 @@ import pytest
 from reconciler.cli import main
 from reconciler.errors import Denied, Rejected, RetryLater
 from reconciler.model import Limits
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from tests import builders
 from tests.builders import service
 from tests.shell import world as worlds

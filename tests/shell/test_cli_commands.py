@@ -12,7 +12,7 @@ from reconciler.aks_known import Configured
 from reconciler.cli.words import PROGRAM
 from reconciler.errors import Denied, RetryLater
 from reconciler.model import Limits
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from tests.builders import service
 from tests.shell import world as worlds
 from tests.shell.terminal import TYPO, WEB, Terminal, given, terminal

@@ -16,7 +16,7 @@ from reconciler.doctor_permissions import Grant
 from reconciler.doctor_rounds import Patient
 from reconciler.errors import Denied, NotFound, OutsideError, RetryLater
 from reconciler.model import ApiAccess, Json, Service, WriteBack
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from tests import builders
 from tests.builders import service
 from tests.fakes.cluster import FakeCluster

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler import wakeups
 from reconciler.document import tellings_of
 from reconciler.errors import OutcomeUnknown, RetryLater
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from reconciler.telling import PROVISIONED
 from tests.builders import service
 from tests.shell import world as worlds

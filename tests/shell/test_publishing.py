@@ -14,7 +14,7 @@ from reconciler.errors import Denied, NotFound, OutcomeUnknown, OutsideError, Re
 from reconciler.model import OWNER_TAG, Json, Service
 from reconciler.ports import ClusterState, Publication
 from reconciler.publishing import Publishing
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from reconciler.telling import Telling
 from reconciler.transitions import Told, transitions
 from tests import builders

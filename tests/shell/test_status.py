@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reconciler.errors import Denied, Rejected
 from reconciler.model import Limits
-from reconciler.reconcile import update_state
+from reconciler.recording import update_state
 from reconciler.status import status, status_text
 from tests import builders
 from tests.builders import service

@@ -13,7 +13,8 @@ from reconciler.errors import Denied, RetryLater, Stale
 from reconciler.gate import Gate
 from reconciler.model import Limits
 from reconciler.ports import Lease, WakeUp
-from reconciler.reconcile import Engine, Run, update_state
+from reconciler.reconcile import Engine, Run
+from reconciler.recording import update_state
 from reconciler.wakeups import Arrival
 from tests.builders import service
 from tests.shell import world as worlds

@@ -31,6 +31,7 @@ AREAS = (
     "network",
     "limits",
     "storage",
+    "published events",
     "function app",
 )
 _KINDS = {"ok": "ok", "warning": "warning", "failed": "error", "skipped": "why"}

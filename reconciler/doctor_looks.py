@@ -27,7 +27,7 @@ def looks(patient: Patient) -> list[Look]:
     found += _permissions(patient, resolved)
     for config in patient.configs:
         found += cluster_looks(patient, config)
-    return [*found, *_storage(patient), *_app(patient)]
+    return [*found, *_storage(patient), *_topic(patient), *_app(patient)]
 
 
 def _signed_in(rights: Rights) -> Iterator[Diagnosis]:
@@ -148,6 +148,19 @@ def _queue(count: Callable[[], int]) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "storage", "queue", "warning", sentence, "deploy the function app, or run: plsctl apply"
         )
+
+
+def _topic(patient: Patient) -> list[Look]:
+    if patient.topic is None:
+        return []
+    role = "az role assignment create --assignee OBJECT_ID --role 'EventGrid Data Sender' --scope TOPIC_ID"
+    wrong = "compare EVENTS_TOPIC_ENDPOINT with: az eventgrid topic show --ids TOPIC_ID --query endpoint"
+    return [Look("published events", "topic", partial(_admitted, patient.topic), role, wrong)]
+
+
+def _admitted(topic: Callable[[], None]) -> Iterator[Diagnosis]:
+    topic()
+    yield Diagnosis("published events", "topic", "ok", "takes events of this identity")
 
 
 def _app(patient: Patient) -> list[Look]:

@@ -56,7 +56,8 @@ class Look:
 class Patient:
     """What is looked at. ``ledger``, ``queue`` and ``documents`` are None where no storage is configured.
 
-    ``write_back`` is what the deployment tells Services, unless a cluster says otherwise.
+    ``write_back`` is what the deployment tells Services, unless a cluster says otherwise. ``topic`` raises
+    OutsideError where events cannot be published, and is None where none are.
     """
 
     configs: Sequence[ClusterConfig]
@@ -70,6 +71,7 @@ class Patient:
     app: Callable[[], str] | None = None
     write_back: WriteBack = "status"
     documents: Documents | None = None
+    topic: Callable[[], None] | None = None
 
 
 def examine(

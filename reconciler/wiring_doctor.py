@@ -11,6 +11,7 @@ from reconciler.adapters.arm import ArmAzure
 from reconciler.adapters.arm_rights import ArmRights
 from reconciler.adapters.credentials import credential
 from reconciler.adapters.documents import BlobDocuments
+from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.kubernetes_access import Means
 from reconciler.adapters.storage import StorageAccount, translated
 from reconciler.doctor_rounds import Patient
@@ -37,6 +38,9 @@ def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, 
         queue=partial(_waiting, settings) if settings.storage else None,
         write_back=settings.write_back,
         documents=BlobDocuments(StorageAccount(wiring.storage_of(settings))) if settings.storage else None,
+        topic=EventTopic(settings.events_topic_endpoint, identity, settings.arm_ca_file).admits
+        if settings.events_topic_endpoint
+        else None,
         app=partial(function_app.answers, app_url, app_key) if app_url else None,
     )
 

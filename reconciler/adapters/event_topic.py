@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.storage import translated
+from reconciler.errors import Rejected
 from reconciler.model import Json
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+_API_VERSION = "2018-01-01"  # the one that topics publish by
 _TIMES: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10}
 
 
@@ -31,6 +34,24 @@ class EventTopic:
         """Publish CloudEvents as one batch."""
         with translated("publishing events"):
             self._connected().send(list(events))
+
+    def admits(self) -> None:
+        """See whether we may publish, without publishing: an empty batch. Raises Denied where we may not.
+
+        A topic that wants none looks at the right to send first (not verified on Azure).
+        """
+        from azure.core.exceptions import HttpResponseError
+        from azure.core.rest import HttpRequest
+
+        batch = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+        with suppress(Rejected), translated("asking whether events may be published"):
+            # By hand: the SDK's send looks at the first of the events.
+            request = HttpRequest(
+                "POST", self._endpoint, params={"api-version": _API_VERSION}, headers=batch, content="[]"
+            )
+            response = self._connected()._client.send_request(request)
+            if response.status_code != 200:
+                raise HttpResponseError(response=response)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""

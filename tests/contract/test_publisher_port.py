@@ -214,3 +214,30 @@ def test_who_gets_no_token_is_told_so(script: Scripted, authority: Authority) ->
     with pytest.raises(Denied, match="Azure gives no token"):
         EventTopic(f"{script.url}/api/events", Nobody(), str(authority.ca_path)).publish([event()])
     assert script.seen == []
+
+
+def test_whether_we_may_publish_is_seen_without_publishing(
+    door_and_topic: tuple[BackDoor, EventTopic],
+) -> None:
+    """The doctor's question leaves no trace for subscribers."""
+    door, adapter = door_and_topic
+    before = door.call("GET", "published")["value"]
+    adapter.admits()
+    assert door.call("GET", "published")["value"] == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(Answer(401, WORDS), Denied), (Answer(403, WORDS), Denied), (Answer(503, WORDS), RetryLater)],
+    ids=["no token taken", "no right", "down"],
+)
+def test_a_topic_that_would_not_take_events_is_told(
+    script: Scripted, adapter: EventTopic, answer: Answer, error: type[OutsideError]
+) -> None:
+    """Only its dislike of an empty batch is no obstacle."""
+    script.answers["/api/events"] = answer
+    with pytest.raises(error):
+        adapter.admits()
+    ((method, path, headers),) = script.seen
+    assert (method, path) == ("POST", "/api/events?api-version=2018-01-01")
+    assert headers["Authorization"] == "Bearer t"

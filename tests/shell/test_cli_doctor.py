@@ -66,6 +66,7 @@ class Clinic:
     write_back: WriteBack = "status"
     documents: MemoryDocuments | None = None
     app: OutsideError | None = None
+    topic: Callable[[], None] | None = None
 
     def patient(self, settings: Any, configs: Any, url: str, key: str) -> Patient:
         world = self.terminal.world
@@ -87,6 +88,7 @@ class Clinic:
             app=app if url else None,
             write_back=self.write_back,
             documents=self.documents,
+            topic=self.topic,
         )
 
     def __call__(self, *words: str) -> tuple[int, list[tuple[str, str, str, str, str]]]:
@@ -328,6 +330,20 @@ def test_a_queue_that_is_not_there_yet_is_a_warning(clinic: Clinic) -> None:
 
     clinic.queue = absent
     assert [subject for subject, _, _ in clinic.amiss("warning")] == ["queue"]
+
+
+def test_a_topic_that_takes_no_events_of_ours(clinic: Clinic) -> None:
+    """The role by its name; where nothing is published nothing is said."""
+
+    def refused() -> None:
+        raise Denied("403")
+
+    assert "published events" not in [area for area, *_ in clinic()[1]]
+    clinic.topic = lambda: None
+    assert [state for area, _, state, *_ in clinic()[1] if area == "published events"] == ["ok"]
+    clinic.topic = refused
+    ((subject, _, remedy),) = clinic.amiss()
+    assert (subject, "--role 'EventGrid Data Sender'" in remedy) == ("topic", True)
 
 
 def test_without_storage_it_is_skipped(clinic: Clinic) -> None:

@@ -119,9 +119,15 @@ def parked(world: World, cluster: str) -> bool:
 
 def settle(world: World, cluster: str, *users: Host) -> None:
     """Wait until a cluster has nothing to do. Then let its rest pass, and forget guards and ARM's log."""
-    wait_until_served(world, cluster, *users)
-    edit_lease(world, cluster, covered=lease(world, cluster)["covered"] - timedelta(seconds=10))
-    empty(world, WORK)
+
+    def settled() -> bool:
+        """Again where something came in between: its message must not be forgotten while the lease counts on it."""
+        wait_until_served(world, cluster, *users)
+        edit_lease(world, cluster, covered=lease(world, cluster)["covered"] - timedelta(seconds=10))
+        empty(world, WORK)
+        return not any(user.busy for user in users) and not parked(world, cluster)
+
+    world.wait(f"{cluster} is settled", settled)
     world.forget_requests()
 
 

@@ -15,10 +15,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler import arm_ids
+from reconciler.lenient import objects
 from reconciler.model import Json, PrivateLinkService, known
 from reconciler.picture import picture
 from reconciler.reconcile import Run
-from reconciler.rendering import finding_json, outcome_json, plan_json, write_json
+from reconciler.recording import writes_json
+from reconciler.rendering import finding_json, plan_json
 from reconciler.telling import Telling
 
 VERSION = 1
@@ -38,7 +40,7 @@ def document_of(run: Run) -> Json:
             seen["privateLinkServices"], known(run.look.observed.private_link_services)
         ),
         "tellings": [telling_json(telling) for telling in run.tellings],
-        "plan": {**plan_json(run.plan, run.config.mode), "writes": _writes(run), "findings": findings},
+        "plan": {**plan_json(run.plan, run.config.mode), "writes": writes_json(run), "findings": findings},
     }
 
 
@@ -54,13 +56,6 @@ def _with_endpoints(links: Iterable[Json], seen: Iterable[PrivateLinkService]) -
         }
         for link in links
     ]
-
-
-def _writes(run: Run) -> list[Json]:
-    """What became of each write; in mode ``plan``, what would be written."""
-    if run.applied.outcomes:
-        return [outcome_json(outcome) for outcome in run.applied.outcomes]
-    return [{**write_json(write), "result": "planned"} for write in run.plan.writes]
 
 
 def telling_json(telling: Telling) -> Json:
@@ -79,9 +74,7 @@ def telling_json(telling: Telling) -> Json:
 
 def tellings_of(document: Json | None) -> tuple[Telling, ...]:
     """What the Services were told by a document; of one that somebody edited, as much as can be read."""
-    told = (document or {}).get("tellings")
-    items = [item for item in told if isinstance(item, Mapping)] if isinstance(told, list) else []
-    return tuple(_telling(item) for item in items if item.get("service"))
+    return tuple(_telling(item) for item in objects(document or {}, "tellings") if item.get("service"))
 
 
 def _telling(item: Mapping[str, Any]) -> Telling:

@@ -11,6 +11,7 @@ from opentelemetry.trace import Span
 
 from reconciler import context, telemetry, wakeups
 from reconciler.bookkeeping import Result
+from reconciler.lenient import objects
 from reconciler.model import known
 from reconciler.plan import Severity, verb
 from reconciler.ports import Clock, Lease
@@ -103,12 +104,8 @@ def points(run: Run, wished: datetime | None, finished: datetime) -> Iterator[Po
 
 def _seen(run: Run) -> Iterator[Point]:
     memory = run.look.memory
-    before = memory.state.last_run.get("findings")
-    reasons = {
-        str(f.get("reason")): 0
-        for f in (before if isinstance(before, list) else ())
-        if isinstance(f, dict) and f.get("severity") == Severity.ERROR
-    }
+    before = objects(memory.state.last_run, "findings")
+    reasons = {str(f.get("reason")): 0 for f in before if f.get("severity") == Severity.ERROR}
     errors = Counter(f.reason.value for f in run.findings if f.severity is Severity.ERROR)
     for reason, number in {**reasons, **errors}.items():
         yield telemetry.REFUSALS, number, {"reason": reason}

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler import bookkeeping, logs, settling
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.errors import OutsideError, Stale
+from reconciler.lenient import objects
 from reconciler.model import known
 from reconciler.plan import Finding, Severity
 from reconciler.ports import ClusterState, HistoryEntry, Ledger
@@ -92,8 +93,7 @@ def _begun(run: Run) -> list[Outcome]:
 
 def _fresh(run: Run) -> list[Finding]:
     """What was found now, and not in the run before."""
-    before = run.look.memory.state.last_run.get("findings")
-    known_before = {_key(f) for f in before if isinstance(f, dict)} if isinstance(before, list) else set()
+    known_before = {_key(f) for f in objects(run.look.memory.state.last_run, "findings")}
     return [
         f
         for f in (*run.plan.findings, *run.untold)
@@ -123,7 +123,7 @@ def report_of(
         "frontends": sum(len(lb.frontends) for lb in known(seen.load_balancers)),
         "digest": plan.digest,
         "heldDigest": plan.held_digest,
-        "writes": _writes_json(run),
+        "writes": _brief(run),
         "held": [write_json(w) for w in plan.held],
         "findings": [finding_json(f) for f in run.findings],
         "failures": _sentences(run.look.failures),
@@ -132,14 +132,17 @@ def report_of(
     }
 
 
-def _writes_json(run: Run) -> list[dict[str, Any]]:
+def writes_json(run: Run) -> list[dict[str, Any]]:
+    """What became of each write; in mode ``plan``, what would be written."""
     if run.applied.outcomes:
-        return [_brief(o) for o in run.applied.outcomes]
-    return [{**write_json(w), "result": "planned"} for w in run.plan.writes]
+        return [outcome_json(outcome) for outcome in run.applied.outcomes]
+    return [{**write_json(write), "result": "planned"} for write in run.plan.writes]
 
 
-def _brief(outcome: Outcome) -> dict[str, Any]:
-    return {k: v for k, v in outcome_json(outcome).items() if k != "changes"}
+def _brief(run: Run) -> list[dict[str, Any]]:
+    """The same for the state row, whose space is short: the status document has what was changed."""
+    left_out = {"changes"} if run.applied.outcomes else set()
+    return [{k: v for k, v in write.items() if k not in left_out} for write in writes_json(run)]
 
 
 def _sentences(failures: Iterable[OutsideError]) -> list[str]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler import poison
+from reconciler.lenient import objects
 from reconciler.model import ClusterConfig
 from reconciler.picture import picture
 from reconciler.ports import ClusterState, HistoryEntry, Ledger
@@ -60,12 +61,6 @@ def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledge
         "findings": findings,
         **picture(ledger.ownership(name), ledger.sharing(name), findings),
     }
-
-
-def objects(run: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """A list of a run's report; the row may have been edited by hand."""
-    items = run.get(name)
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def entry_json(entry: HistoryEntry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome, Result
+from reconciler.lenient import objects
 from reconciler.model import Json, Ownership
 from reconciler.plan import PutPls, Reason
 from reconciler.telling import Telling, title
@@ -72,11 +73,9 @@ def told_now(tellings: Iterable[Telling], rows: Iterable[Ownership]) -> Told:
 
 def told_by(document: Json, tellings: Iterable[Telling]) -> Told:
     """What a status document told; of one that somebody edited, as much as can be read."""
-    listed = document.get("privateLinkServices")
-    links = [link for link in listed if isinstance(link, Mapping)] if isinstance(listed, list) else []
     there = {
         arm_ids.key(str(link.get("id") or "")): str(link.get("owner") or "")
-        for link in links
+        for link in objects(document, "privateLinkServices")
         if link.get("state") not in ABSENT
     }
     return Told(tuple(tellings), there)

@@ -6,9 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 from reconciler import arm_ids
-from reconciler.dashboard.lenient import mapping, texts
+from reconciler.lenient import mapping, objects, texts
 from reconciler.model import Json
-from reconciler.status import objects
 
 
 def balancers(document: Json) -> tuple[Json, ...]:

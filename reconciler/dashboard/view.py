@@ -27,11 +27,10 @@ from typing import Any
 
 from reconciler import arm_ids, poison
 from reconciler.dashboard.drawing import balancers
-from reconciler.dashboard.lenient import mapping, texts
+from reconciler.lenient import mapping, objects, texts
 from reconciler.model import Json
 from reconciler.ports import ClusterState
 from reconciler.rendering import instant
-from reconciler.status import objects
 
 SILENT = timedelta(hours=1)
 MOST = 500  # lines of refusals, waits and writes; the picture is always whole

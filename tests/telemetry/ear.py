@@ -17,8 +17,10 @@ from reconciler import context, telemetry
 from reconciler.api import Api
 from reconciler.telemetry import Metric, Telemetry
 from reconciler.tracing import traced, watch
+from tests.builders import service
 from tests.shell.world import World
 
+WEB = service("web", settings={"name": "pls-0"})  # who claims a PLS in most of the tests
 Values = dict[tuple[str, ...], float]
 
 

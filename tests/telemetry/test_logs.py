@@ -17,8 +17,8 @@ from tests import builders
 from tests.builders import service
 from tests.shell import world as worlds
 from tests.shell.world import World
+from tests.telemetry.ear import WEB
 
-WEB = service("web", settings={"name": "pls-0"})
 FRONTEND = builders.frontend(WEB).id
 
 

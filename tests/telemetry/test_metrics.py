@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,24 +14,9 @@ from reconciler.messages import encode, read_wake_up
 from reconciler.model import Limits
 from reconciler.ports import Lease, WakeUp
 from tests import builders
-from tests.builders import service
 from tests.shell import world as worlds
 from tests.shell.world import World
-from tests.telemetry.ear import Ear, listen, listened
-
-WEB = service("web", settings={"name": "pls-0"})
-
-
-@pytest.fixture
-def ear() -> Ear:
-    return listen()
-
-
-@pytest.fixture
-def world(ear: Ear) -> Iterator[World]:
-    made = listened(worlds.make(WEB, slow=True), ear.telemetry)
-    yield made
-    made.engine.pool.shutdown()
+from tests.telemetry.ear import WEB, Ear, listened
 
 
 def event(world: World, seconds_ago: float) -> bytes:

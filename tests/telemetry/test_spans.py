@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,25 +14,11 @@ from reconciler.errors import NotFound, OutsideError, Rejected, RetryLater
 from reconciler.telemetry import CALL, OFF, RUN
 from reconciler.tracing import traced, watch
 from tests import builders
-from tests.builders import service
 from tests.shell import world as worlds
 from tests.shell.world import World
-from tests.telemetry.ear import Ear, attributes, listen, listened
+from tests.telemetry.ear import WEB, Ear, attributes, listen
 
-WEB = service("web", settings={"name": "pls-0"})
 SECRET = "what-somebody-wrote"
-
-
-@pytest.fixture
-def ear() -> Ear:
-    return listen()
-
-
-@pytest.fixture
-def world(ear: Ear) -> Iterator[World]:
-    made = listened(worlds.make(WEB, slow=True), ear.telemetry)
-    yield made
-    made.engine.pool.shutdown()
 
 
 def settle(world: World, ear: Ear) -> None:

@@ -1,4 +1,4 @@
-"""Reads JSON that somebody may have edited: what has another shape than expected is as if it were not there."""
+"""Reads JSON that somebody may have edited: what has another shape than expected is as if it were not there. Pure."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ def texts(value: Json, name: str) -> tuple[str, ...]:
     """A list of an object, each item as a text."""
     found = value.get(name)
     return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def objects(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of an object, as far as its items are objects."""
+    found = value.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -9,7 +9,6 @@ from reconciler import wiring
 from reconciler.adapters import function_app
 from reconciler.adapters.arm import ArmAzure
 from reconciler.adapters.arm_rights import ArmRights
-from reconciler.adapters.credentials import credential
 from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.kubernetes_access import Means
@@ -22,14 +21,13 @@ from reconciler.settings import Settings
 def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, app_key: str) -> Patient:
     """Everything that the doctor looks at. Nothing is opened before it is looked at."""
     out, clock = wiring.outward(settings), wiring.SystemClock()
-    identity = credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file)
     audience = (settings.arm_audience or settings.arm_endpoint).rstrip("/")
     assert isinstance(out.azure, ArmAzure)
     return Patient(
         configs=configs,
         limits=settings.limits,
         clock=clock,
-        rights=ArmRights(out.azure.client, lambda: identity.get_token(f"{audience}/.default").token),
+        rights=ArmRights(out.azure.client, lambda: out.identity.get_token(f"{audience}/.default").token),
         azure=out.azure,
         cluster_of=wiring.Clusters(
             settings.kubernetes_timeout, clock.now, Means(out.tokens, out.aks.endpoint)
@@ -38,7 +36,7 @@ def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, 
         queue=partial(_waiting, settings) if settings.storage else None,
         write_back=settings.write_back,
         documents=BlobDocuments(StorageAccount(wiring.storage_of(settings))) if settings.storage else None,
-        topic=EventTopic(settings.events_topic_endpoint, identity, settings.arm_ca_file).admits
+        topic=EventTopic(settings.events_topic_endpoint, out.identity, settings.arm_ca_file).admits
         if settings.events_topic_endpoint
         else None,
         app=partial(function_app.answers, app_url, app_key) if app_url else None,

@@ -93,8 +93,8 @@ def _bearer(access: ApiAccess, means: Means) -> Callable[[], str] | None:
         secret = _secret(access.token_secret, means.environ)
         return lambda: secret
     if access.token_file:
-        # The kubelet and others replace such files long before they expire.
-        return lambda: Path(access.token_file).read_text(encoding="utf-8").strip()
+        # The kubelet and others replace such files long before they expire. What is no text is no token.
+        return lambda: Path(access.token_file).read_text(encoding="utf-8", errors="replace").strip()
     return None
 
 

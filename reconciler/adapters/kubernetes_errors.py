@@ -75,6 +75,11 @@ def broken(api: str, error: Exception) -> OutsideError:
     return RetryLater(f"{api} could not be reached or did not answer in full: {words}{private}")
 
 
+def garbage(api: str, what: str) -> OutsideError:
+    """An answer that is not plainly what was asked for."""
+    return RetryLater(f"{api} answered, but what it sent {what}")
+
+
 def outdated(error: Exception) -> bool:
     """Whether the server may be another than the one that was opened: its authority or its name is not known."""
     words = str(error)

@@ -6,12 +6,15 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
+from kubernetes.config import incluster_config
 
 from reconciler.adapters.cluster_tokens import Tokens
 from reconciler.adapters.kubernetes import KubernetesCluster
@@ -21,7 +24,7 @@ from reconciler.model import ApiAccess, Endpoint
 from sandbox.kubernetes import ClusterOptions, RunningCluster, start_cluster
 from sandbox.tls import Authority
 from tests.contract.cluster_world import PAGE, Json, RealWorld
-from tests.contract.servers import BackDoor, Scripted
+from tests.contract.servers import Answer, BackDoor, Scripted
 
 TENANT = "11111111-0000-0000-0000-000000000001"
 AKS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/prod"
@@ -274,6 +277,38 @@ def test_a_file_that_holds_no_token_is_sent_to_nobody(
             with pytest.raises(Denied, match="token"):
                 KubernetesCluster(wrong).list_services()
             assert script.seen == []
+
+
+def test_a_token_file_that_is_no_text_is_a_wrong_access(
+    script: Scripted, authority: Authority, tmp_path: Path
+) -> None:
+    """One cluster's file, not a run that breaks and comes back as a poison message."""
+    file = tmp_path / "file"
+    file.write_bytes(b"\xff\xfet\x00o\x00k")
+    access = ApiAccess(server=script.url, ca_file=str(authority.ca_path), token_file=str(file))
+    with pytest.raises(Denied, match="token"):
+        KubernetesCluster(access).list_services()
+    assert script.seen == []
+
+
+def test_a_pods_token_that_is_gone_when_it_is_renewed_is_a_wrong_access(
+    script: Scripted, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library reads the file again each minute, on a thread of whatever run comes by."""
+    token, host = tmp_path / "token", urlsplit(script.url)
+    token.write_text("t")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority.ca_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(host.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(host.port))
+    no_minute = SimpleNamespace(datetime=datetime, timedelta=lambda minutes: timedelta(0))
+    monkeypatch.setattr(incluster_config, "datetime", no_minute)
+    script.answers["/api/v1/services"] = Answer(body=b'{"kind": "ServiceList", "metadata": {}, "items": []}')
+    cluster = KubernetesCluster(ApiAccess(in_cluster=True))
+    assert cluster.list_services() == ()
+    token.write_text("")
+    with pytest.raises(Denied, match="Token file exists but empty"):
+        cluster.list_services()
 
 
 @pytest.mark.parametrize("user", [{"token": "t"}, {"username": "u", "password": "p"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kubernetes import discovery, reviews
+from sandbox.kubernetes import discovery, openapi, reviews
 from sandbox.kubernetes.access import Role, authenticate, authorize
 from sandbox.kubernetes.decoding import check_type, parse, strict, typed
 from sandbox.kubernetes.entra import Entra
@@ -103,6 +104,8 @@ class Api:
             request[USER] = role.user
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
+        if path.startswith("openapi/"):
+            return await _openapi(request, path)
         if path == reviews.PATH and request.method == "POST":
             asked = parse(await request.read(), request.content_type)
             return json_response(encode(reviews.access_review(role, asked)), 201)
@@ -257,6 +260,18 @@ def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | N
 
 def error_response(error: ApiError) -> web.Response:
     return json_response(encode(error.body()), error.code, error.headers)
+
+
+async def _openapi(request: web.Request, path: str) -> web.Response:
+    """Made on a thread: the first one takes a second."""
+    protobuf = openapi.wants_protobuf(request.headers.get("Accept", ""))
+    found = await asyncio.to_thread(openapi.document, path, protobuf)
+    if found is None:
+        raise no_such_path()
+    headers = {"Content-Type": found.media_type, "ETag": f'"{found.digest}"'}
+    if request.query.get("hash") == found.digest:
+        headers |= {"Cache-Control": "public, immutable"}
+    return web.Response(body=found.body, headers=headers)
 
 
 def _typed(body: Any, resource: Resource, query: Mapping[str, str]) -> tuple[Json, list[str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 
 ALL_VERBS = (
     "create",
@@ -103,3 +105,10 @@ RESOURCES = (
     Resource("leases", "Lease", "coordination.k8s.io"),
     Resource("endpointslices", "EndpointSlice", "discovery.k8s.io"),
 )
+
+
+@cache
+def by_root() -> dict[str, tuple[Resource, ...]]:
+    """The resource types by the path of their group and version."""
+    ordered = sorted(RESOURCES, key=lambda row: row.root)
+    return {root: tuple(rows) for root, rows in groupby(ordered, key=lambda row: row.root)}

@@ -154,7 +154,7 @@ def _listed(settings: Settings) -> Callable[[], ClusterList]:
     """The clusters as written: the setting's, or the blob's, read at each call."""
     if not settings.clusters_blob:
         return lambda: settings.clusters
-    account = StorageAccount(settings.storage or StorageSettings())
+    account = StorageAccount(settings.storage or StorageSettings(client_id=settings.azure_client_id))
     blob = traced(
         BlobSetting(account, settings.clusters_blob, parse_clusters), "blobs", telemetry.configured()
     )

@@ -109,7 +109,9 @@ class StorageAccount:
             return self._blobs(options).get_blob_client(container, path)
         if "?" in location:
             return BlobClient.from_blob_url(location, **options)
-        ours = self._blobs(options).credential
+        # Of an identity directly: there may be an address of a blob, and no storage account at all.
+        keyed = self._settings.connection_string
+        ours = self._blobs(options).credential if keyed else self._credential
         return BlobClient.from_blob_url(location, credential=ours, **options)
 
     def _blobs(self, options: dict[str, Any]) -> BlobServiceClient:

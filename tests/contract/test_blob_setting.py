@@ -11,7 +11,10 @@ from reconciler.cluster_settings import parse_clusters
 from reconciler.errors import RetryLater, SettingsError
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage
+from sandbox.tls import Authority
+from tests.contract.azure_world import StaticToken
 from tests.contract.forwarder import forwarding
+from tests.contract.servers import Answer, Scripted
 
 PATH = "prod/clusters.yaml"
 
@@ -54,6 +57,23 @@ def test_a_blob_may_be_given_by_its_address(azurite: Storage, upload: BlobClient
     """Of the same account: with its key."""
     upload.upload_blob("7")
     assert setting(azurite.connection_string, upload.url).read().value == [7]
+
+
+def test_a_blob_s_address_needs_no_storage_account(
+    script: Scripted, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan from a laptop, or from a pipeline: the identity signs in to whatever account that is."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_path))
+    headers = {
+        "Content-Range": "bytes 0-0/1",
+        "Content-Type": "text/plain",
+        "ETag": '"1"',
+        "x-ms-blob-type": "BlockBlob",
+    }
+    script.answers[f"/clusters/{PATH}"] = Answer(206, b"7", headers)
+    account = StorageAccount(StorageSettings(), StaticToken())
+    assert BlobSetting(account, f"{script.url}/clusters/{PATH}", numbers).read().value == [7]
+    assert script.seen[0][2]["Authorization"] == "Bearer secret"
 
 
 def test_an_unchanged_blob_is_not_sent_again(azurite: Storage, container: str, upload: BlobClient) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.wire import clean
-from reconciler.errors import Denied, RetryLater
+from reconciler.errors import Denied, RetryLater, SettingsError
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
@@ -28,7 +28,10 @@ class Credential:
         self._advice = advice
         self._lock = threading.Lock()
         self._status = 0
-        self._inner = make(self._note)
+        try:
+            self._inner = make(self._note)
+        except ValueError as error:  # of its environment variables; the SDK's words say which
+            raise SettingsError(f"AZURE_…: {clean(str(error))}") from error
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for the scopes. Raises Denied, or RetryLater where the identity service is down."""
@@ -71,6 +74,7 @@ def credential(*, client_id: str = "", authority_host: str = "", ca_file: str = 
 
     ``client_id`` names a user-assigned identity. ``authority_host`` is the login endpoint of another
     cloud; "" leaves it to ``AZURE_AUTHORITY_HOST`` and the public cloud. ``ca_file`` is a PEM file.
+    Raises SettingsError where the environment is wrong for the identity library.
     """
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 

@@ -10,7 +10,7 @@ import pytest
 from reconciler.adapters import arm_client
 from reconciler.adapters.arm import API_VERSION, ArmAzure
 from reconciler.adapters.credentials import credential
-from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater
+from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, SettingsError
 from sandbox.tls import Authority
 from tests.contract.azure_world import (
     GROUP,
@@ -212,3 +212,21 @@ def test_without_any_identity_the_way_out_is_told(
     with pytest.raises(Denied, match="az login"):
         azure.get_subnet(SUBNET)
     azure.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AZURE_AUTHORITY_HOST", "http://login.example"),
+        ("AZURE_AUTHORITY_HOST", "https://[login"),
+        ("AZURE_TOKEN_CREDENTIALS", "me"),
+    ],
+)
+def test_what_the_identity_library_cannot_take_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A sentence for a person, not the SDK's stack."""
+    monkeypatch.delenv("IDENTITY_ENDPOINT", raising=False)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match="^AZURE_…: .*(authority|IPv6|AZURE_TOKEN_CREDENTIALS)"):
+        credential()

@@ -228,5 +228,5 @@ def test_what_the_identity_library_cannot_take_is_a_wrong_setting(
     """A sentence for a person, not the SDK's stack."""
     monkeypatch.delenv("IDENTITY_ENDPOINT", raising=False)
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SettingsError, match="^AZURE_…: .*(authority|IPv6|AZURE_TOKEN_CREDENTIALS)"):
+    with pytest.raises(SettingsError, match=r"^AZURE_…: .*(authority|IPv6|AZURE_TOKEN_CREDENTIALS)"):
         credential()

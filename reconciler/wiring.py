@@ -55,7 +55,7 @@ class SystemClock:
 
 
 class Clusters:
-    """Opens clusters; keeps their connections for a while."""
+    """Opens clusters; keeps their connections for a while, and lets go of those that nobody asks for any more."""
 
     def __init__(
         self, timeout_seconds: float, clock: Callable[[], datetime], means: Means | None = None
@@ -64,6 +64,7 @@ class Clusters:
         self._clock = clock
         self._means = means
         self._open: dict[ApiAccess, tuple[datetime, KubernetesCluster]] = {}
+        self._swept = clock()
         self._lock = threading.Lock()
 
     def __call__(self, config: ClusterConfig) -> Cluster:
@@ -73,10 +74,21 @@ class Clusters:
         with self._lock:
             now = self._clock()
             opened = self._open.get(config.access)
-            if opened is None or (now - opened[0]).total_seconds() > REOPEN_SECONDS:
+            if opened is None or _is_old(opened[0], now):
+                self._sweep(now)
                 opened = (now, KubernetesCluster(config.access, self._timeout, means=self._means))
                 self._open[config.access] = opened
             return opened[1]
+
+    def _sweep(self, now: datetime) -> None:
+        """A document may bring a new kubeconfig or address every day; each old one would keep its connections."""
+        if _is_old(self._swept, now):
+            self._open = {access: found for access, found in self._open.items() if not _is_old(found[0], now)}
+            self._swept = now
+
+
+def _is_old(since: datetime, now: datetime) -> bool:
+    return (now - since).total_seconds() > REOPEN_SECONDS
 
 
 def new_id() -> str:

@@ -1,6 +1,7 @@
 """The composition root: what is made once, what is tried again, and what is said where it cannot be."""
 
 import json
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 
@@ -79,6 +80,23 @@ def test_connections_to_a_cluster_are_kept_for_a_while() -> None:
     assert clusters(prod) is first
     clock.forward(1)
     assert clusters(prod) is not first
+
+
+def test_a_cluster_that_is_no_longer_asked_for_is_let_go() -> None:
+    """A kubeconfig in a blob that is renewed each day would leave its connections behind each day."""
+    clock = Clock()
+    clusters = Clusters(5, clock.now)
+
+    def opened(port: int) -> weakref.ref[object]:
+        access = ApiAccess(server=f"https://127.0.0.1:{port}")
+        return weakref.ref(clusters(builders.configured(access=access)))
+
+    old = opened(1)
+    assert old() is not None
+    clock.forward(wiring.REOPEN_SECONDS + 1)
+    new = opened(2)
+    assert old() is None
+    assert new() is not None
 
 
 def test_a_cluster_that_is_not_resolved_is_not_opened() -> None:

@@ -25,7 +25,8 @@ LONGEST_NAME = 63  # of a cluster's configuration
 class ManagedCluster:
     """An AKS cluster. ``subnets`` are ids, the system pools' first, none in a network that AKS made.
 
-    ``state`` and ``power`` as ARM says them; ``entra``: AKS's own integration with Microsoft Entra is on.
+    ``state`` and ``power`` as ARM says them; ``entra``: AKS's own integration with Microsoft Entra is on. ``uid`` tells
+    it from another one that is made under the same id later.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ManagedCluster:
     power: str = "Running"
     entra: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    uid: str = ""
 
     @property
     def subscription(self) -> str:
@@ -68,6 +70,7 @@ def managed_cluster(item: Json) -> ManagedCluster | None:
         power=_text(_map(properties.get("powerState")).get("code")),
         entra=_entra(_map(properties.get("aadProfile"))),
         tags={k: v for k, v in _map(item.get("tags")).items() if isinstance(v, str)},
+        uid=_text(properties.get("resourceUID")) or _text(_map(item.get("systemData")).get("createdAt")),
     )
 
 
@@ -117,8 +120,12 @@ def obstacle(cluster: ManagedCluster) -> str:
 
 
 def needs_networks(config: ClusterConfig, cluster: ManagedCluster) -> bool:
-    """Whether the networks of the node resource group must be read: AKS made them, and not all is configured."""
-    return not cluster.subnets and not (config.vnet_name and config.default_subnet)
+    """Whether the networks of the node resource group must be read: AKS made them, and not all is configured.
+
+    Not while they are made, or go: they would be half of it, or those of the cluster before.
+    """
+    configured = bool(config.vnet_name and config.default_subnet)
+    return not (cluster.subnets or configured or cluster.state.lower() in ("creating", "deleting"))
 
 
 def is_told(cluster: ManagedCluster, networks: Collection[VirtualNetwork] | str) -> bool:

@@ -14,7 +14,7 @@ from reconciler.aks import ManagedCluster, VirtualNetwork
 from reconciler.model import ClusterConfig, ClusterList, Discovery
 
 Networks = Collection[VirtualNetwork] | str
-Place = tuple[str, str]
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,7 @@ class Known:
     """What is known of AKS. Clusters go by their ids, all keys are in lower case.
 
     ``clusters`` and ``lists`` (by subscription) are what was read last; ``amiss`` and ``unlisted`` tell what went
-    wrong in the last round. ``networks`` go by subscription and node resource group; a text tells why they could
-    not be read.
+    wrong in the last round. ``networks`` go by the place of the nodes; a text tells why they could not be read.
     """
 
     clusters: Mapping[str, ManagedCluster] = field(default_factory=dict)
@@ -58,8 +57,11 @@ def subscription(key: str) -> str:
 
 
 def place_of(cluster: ManagedCluster) -> Place:
-    """Where the cluster's nodes are, in lower case."""
-    return cluster.subscription.lower(), cluster.node_resource_group.lower()
+    """Where the cluster's nodes are: subscription and group, in lower case, and the cluster's uid.
+
+    One that is deleted and made anew has its nodes in a group of the same name, and in another network.
+    """
+    return cluster.subscription.lower(), cluster.node_resource_group.lower(), cluster.uid
 
 
 def all_of(listed: ClusterList, known: Known) -> Iterator[ClusterConfig]:

@@ -176,7 +176,7 @@ class _Round:
         )
 
     def _networks(self, listed: ClusterList, known: Known) -> dict[Place, Networks]:
-        """Those that are needed. One that tells a subnet stays what it is, and is read once."""
+        """Those that are needed. One that tells a subnet stays what it is while the cluster is there, and is read once."""
         needed = {
             place_of(cluster): cluster
             for config in all_of(listed, known)
@@ -184,7 +184,9 @@ class _Round:
         }
         before = self._before.networks
         read = {p: n for p, cluster in needed.items() if aks.is_told(cluster, n := before.get(p, ""))}
-        views = self._each(needed.keys() - read.keys(), lambda place: self._azure.virtual_networks(*place))
+        views = self._each(
+            needed.keys() - read.keys(), lambda place: self._azure.virtual_networks(*place[:2])
+        )
         return read | {p: str(v) if isinstance(v, OutsideError) else v for p, v in views.items()}
 
     def _each(self, keys: Iterable[K], call: Callable[[K], T]) -> dict[K, T | OutsideError]:

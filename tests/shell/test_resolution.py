@@ -98,6 +98,39 @@ def test_one_cluster_is_read_once_in_five_minutes() -> None:
     assert world.calls == ["managed_cluster"]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda n: cluster(resourceUID=f"uid-{n}"),
+        lambda n: {**cluster(), "systemData": {"createdAt": f"2026-11-2{n}T00:00:00Z"}},
+    ],
+)
+def test_a_cluster_made_anew_under_its_id_has_another_network(made: Callable[[int], dict[str, Any]]) -> None:
+    """Its node resource group has the old name. Nothing more is asked for while it stays the same one."""
+    world = a_world(named(), has=(made(1), network()))
+    assert world.resolution()["aks1"].vnet_name == "aks-vnet-1"
+    world.azure.remove(network()["id"])
+    world.azure.store(network(name="aks-vnet-2"))
+    world.azure.store(made(2))
+    assert world.later()["aks1"].vnet_name == "aks-vnet-2"
+    world.later()
+    assert world.calls == ["managed_cluster"]
+
+
+@pytest.mark.parametrize("seen", ["Deleting", "Creating"])
+def test_a_cluster_that_was_seen_on_its_way_has_its_network_read_anew(seen: str) -> None:
+    """Where Azure tells nothing by which the old one and the new one differ; meanwhile no network is asked for."""
+    world = a_world(named())
+    world.resolution()
+    world.azure.store(cluster(provisioningState=seen))
+    assert world.later()["aks1"].unresolved
+    assert world.calls == ["managed_cluster"]
+    world.azure.remove(network()["id"])
+    world.azure.store(network(name="aks-vnet-2"))
+    world.azure.store(cluster())
+    assert world.later(61)["aks1"].vnet_name == "aks-vnet-2"
+
+
 def test_several_clusters_of_a_subscription_are_one_list() -> None:
     """Fifty clusters are one call."""
     pools = [{"mode": "System", "vnetSubnetID": f"{builders.VNET}/subnets/nodes"}]

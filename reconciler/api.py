@@ -200,12 +200,11 @@ class Api:
         _only(params, "cluster")
         name = params.get("cluster", "").strip()
         configs = self.worker.configs()
-        report = status(
-            self.worker.ledger, configs, name, self.worker.engine.pool, now=self.worker.engine.clock.now()
-        )
+        ledger, engine = self.worker.ledger, self.worker.engine
+        report = status(ledger, configs, name, engine.pool, now=engine.clock.now(), problems=self.problems())
         if name and name not in configs and not report["clusters"][0]["lastRun"]:
             raise _unknown(name, configs)
-        return Reply(200, report | {"problems": list(self.problems())})
+        return Reply(200, report)
 
     def history(self, params: Params) -> Reply:
         """``cluster`` (all where absent), ``limit`` (1 to 500, default 50): the newest entries first."""

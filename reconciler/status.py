@@ -1,13 +1,14 @@
 """The state of everything, told from the ledgers alone: no call to Azure or to a cluster.
 
-``version``, ``poison`` (messages that failed for good and name no cluster: ``count`` and ``last``), ``clusters``: each
-with ``name``, ``configured``, ``mode``, ``paused``, ``identity``, ``offeredIdentity``, ``lastRun``, ``held``,
-``heldDigest``, ``findings``, ``poison``, and ``frontends`` and ``privateLinkServices`` of :mod:`reconciler.picture`.
+``version``, ``poison`` (messages that failed for good and name no cluster: ``count`` and ``last``), ``problems``
+(sentences about what is amiss with the configuration as a whole), ``clusters``: each with ``name``, ``configured``,
+``mode``, ``paused``, ``identity``, ``offeredIdentity``, ``lastRun``, ``held``, ``heldDigest``, ``findings``, ``poison``,
+and ``frontends`` and ``privateLinkServices`` of :mod:`reconciler.picture`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ def status(
     pool: Executor | None = None,
     *,
     now: datetime,
+    problems: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The status of one cluster, or of all that are configured or remembered, read on ``pool``'s threads."""
     read = [ledger.state(NOBODY), ledger.state(cluster)] if cluster else ledger.states()
@@ -42,7 +44,8 @@ def status(
         return _cluster(name, configs.get(name), state, ledger) | {"poison": poison.shown(state, now)}
 
     clusters = list(pool.map(one, names) if pool else map(one, names))
-    return {"version": VERSION, "clusters": clusters, "poison": poison.shown(nobody, now)}
+    told = {"poison": poison.shown(nobody, now), "problems": list(problems)}
+    return {"version": VERSION, "clusters": clusters, **told}
 
 
 def _cluster(name: str, config: ClusterConfig | None, state: ClusterState, ledger: Ledger) -> dict[str, Any]:
@@ -82,7 +85,8 @@ def entry_json(entry: HistoryEntry) -> dict[str, Any]:
 def status_text(report: Mapping[str, Any]) -> str:
     """The status as a table for people."""
     lines = [line for cluster in report["clusters"] for line in _cluster_lines(cluster)]
-    return "\n".join([*lines, *_poison_lines(report["poison"])])
+    problems = (f"  ! {problem}" for problem in report["problems"])
+    return "\n".join([*lines, *_poison_lines(report["poison"]), *problems])
 
 
 def _poison_lines(told: Mapping[str, Any]) -> Iterator[str]:

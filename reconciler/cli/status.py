@@ -22,7 +22,8 @@ _BEGINNINGS = {
 def show_status(session: Session) -> int:
     """Print the status of the clusters that are meant, and of those no longer configured where none is named."""
     by_name = {config.name: config for config in session.configs}
-    report = status(wiring.ledger(session.settings), by_name, now=wiring.SystemClock().now())
+    ledger, now = wiring.ledger(session.settings), wiring.SystemClock().now()
+    report = status(ledger, by_name, now=now, problems=session.problems)
     if session.named:
         report["clusters"] = [c for c in report["clusters"] if c["name"] in by_name]
     if session.screen.json:

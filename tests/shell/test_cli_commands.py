@@ -228,10 +228,13 @@ def test_the_installed_name_is_the_one_that_is_advised() -> None:
 # -- clusters that are found by a tag
 
 
+UNFOUND = "which AKS clusters bear the tag is unknown (403)"
+
+
 @pytest.fixture
 def unfound(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal where the search for clusters fails."""
-    found = Configured(terminal.world.configs, ("discover[0]: which clusters bear the tag is unknown (403)",))
+    found = Configured(terminal.world.configs, (UNFOUND,))
     monkeypatch.setattr(wiring, "configs_of", lambda settings: SimpleNamespace(configured=lambda: found))
     return terminal
 
@@ -243,7 +246,14 @@ def test_where_clusters_could_not_be_searched_for_all_is_not_well(unfound: Termi
     assert unfound("plan", "--cluster", "prod")[0] == 0
     assert unfound("explain", "shop/web")[0] == 0
     assert unfound("explain", "shop/nobody")[0] == 1
-    assert unfound("status")[0] == 0
+
+
+@given(WEB)
+def test_status_tells_that_clusters_could_not_be_searched_for(unfound: Terminal) -> None:
+    """In its table and its document: standard error is what a pipeline throws away, and the ledgers were read."""
+    code, out, _ = unfound("status")
+    assert (code, out.splitlines()[-1]) == (0, f"  ! {UNFOUND}")
+    assert unfound.json("status")[1]["problems"] == [UNFOUND]
 
 
 def test_no_cluster_at_all_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

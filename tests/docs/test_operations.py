@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler import published, rendering
+from reconciler.adapters import aks, arm_client, table_rows
 from reconciler.bookkeeping import BUSY_DELAYS, REFUSED_DELAYS
 from reconciler.model import CLUSTER_TAG
 from reconciler.plan import Plan, Reason
@@ -24,6 +26,20 @@ def test_times_of_back_off() -> None:
     assert TIMES["ARM was busy (409, 429 for one resource)"].startswith(words(BUSY_DELAYS))
     assert TIMES["ARM refused a write"].startswith(words(REFUSED_DELAYS))
     assert TIMES["somebody changes a PLS back"].startswith(words(REPEAT_DELAYS))
+
+
+def test_versions_are_the_codes_own() -> None:
+    """What a reader checks before an upgrade."""
+    rows = {
+        row[0]: row[1] for row in tables(text_of("docs/operations.md"))["Part | Version | What it promises"]
+    }
+    assert rows["tables"].startswith(f"schema {table_rows.SCHEMA},")
+    assert rows["JSON, HTTP"] == f"`version` {rendering.VERSION}"
+    assert rows["published events"] == f"`data.version` {published.VERSION}"
+    assert rows["ARM"].split(", ") == [
+        f"Microsoft.Network {arm_client.API_VERSION}",
+        f"Microsoft.ContainerService {aks.API_VERSION}",
+    ]
 
 
 def after_the_move(standard: bool, own: bool) -> Plan:

@@ -77,9 +77,9 @@ def _nat_ips(observed: Observed, pls: PrivateLinkService, row: Ownership) -> tup
 
 
 def forget(draft: Draft, world: World) -> None:
-    """P7: a row goes once a GET of its id proved the PLS absent; until then it stays.
+    """P7: a row goes once a GET of its id proved the PLS absent, or somebody else made the one we never came to create.
 
-    So does the row of a PLS that we never came to create because somebody else did.
+    Until then it stays, and while nobody can tell who stands there, so do those who did.
     """
     for row in draft.observed.ownership:
         key = arm_ids.key(row.pls_id)
@@ -88,5 +88,7 @@ def forget(draft: Draft, world: World) -> None:
         theirs = not row.resource_guid and key in world.by_id and not world.ours(world.by_id[key])
         if key in draft.observed.absent_pls or theirs:
             draft.forget.append(row.pls_id)
-        else:
-            draft.record(row)
+            continue
+        draft.record(row)
+        if world.unread(row.pls_id):
+            draft.sharing += draft.acquaintance.sharing(row.pls_id)

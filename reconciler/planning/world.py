@@ -48,6 +48,14 @@ class World:
     def incumbent(self, frontend: Frontend) -> Ownership | None:
         return self.incumbents.get(arm_ids.key(frontend.id))
 
+    def unread(self, pls_id: str) -> bool:
+        """Whether a PLS, or who stands on its frontend, could not be seen: its group, or the public IP addresses."""
+        pls = self.by_id.get(arm_ids.key(pls_id))
+        if pls is None:
+            return True
+        frontend = arm_ids.key(pls.frontend_id)
+        return frontend in self.standing and frontend not in self.frontends
+
     def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
         """Those with a tenant that asks for one."""
         prefix = self.observed.cluster.pls_prefix

@@ -82,6 +82,22 @@ def test_unreadable_public_ips_stop_public_frontends_only() -> None:
     assert "403" in found(result, Reason.UNKNOWN_VIEW).sentence
 
 
+def test_unread_public_ips_and_groups_let_nobody_be_forgotten() -> None:
+    """Who used a PLS must be proven gone before it goes, and is told of it, also after a look that was cut short."""
+    public, sharer = service("public", internal=False), service("sharer", internal=False)
+    link = pls(frontend(public, lb=EXTERNAL), public)
+    rows = (row(link, public),)
+    shares = tuple(Sharing("prod", link.id, link.frontend_id, s.ref, "shares") for s in (public, sharer))
+    dark = {"public_ips": Unknown("403")}
+    unlisted = {"groups": {"elsewhere": Unknown("403")}}
+    for links, unread in (((link,), dark), ((), unlisted)):
+        result = decide(
+            links=links, frontends=[frontend(public, lb=EXTERNAL)], ownership=rows, sharing=shares, **unread
+        )
+        assert (result.writes, result.forget) == ((), ())
+        assert (result.ownership, result.sharing) == (rows, shares)
+
+
 # Warnings
 
 

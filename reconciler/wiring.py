@@ -98,12 +98,16 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outward:
-    """Azure as this process's identity sees it, and its tokens for clusters. Nothing is opened before it is used."""
+    """Azure as this process's identity sees it, its tokens for clusters, and the clusters as configured now.
+
+    Nothing is opened before it is used. One for a process: each asks for tokens, and for AKS clusters, of its own.
+    """
 
     azure: Azure
     aks: Aks
     tokens: Tokens
     identity: Credential
+    configs: Resolution
 
 
 def outward(settings: Settings) -> Outward:
@@ -117,7 +121,8 @@ def outward(settings: Settings) -> Outward:
     identity = credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file)
     azure = ArmAzure(access, identity)
     aks = traced(ArmAks(azure.client), "arm", telemetry.configured())
-    return Outward(azure, aks, Tokens(lambda scope: identity.get_token(scope)), identity)
+    tokens = Tokens(lambda scope: identity.get_token(scope))
+    return Outward(azure, aks, tokens, identity, configs_of(settings, aks))
 
 
 def engine(settings: Settings, ledger: Ledger | None, out: Outward) -> Engine:
@@ -151,15 +156,14 @@ def ledger(settings: Settings) -> Ledger:
     return TableLedger(StorageAccount(storage_of(settings)), missing_is_empty=True)
 
 
-def planning_engine(settings: Settings) -> Engine:
+def planning_engine(settings: Settings, out: Outward) -> Engine:
     """An engine that plans. It reads the ledger where storage is configured, and does without elsewhere."""
-    return engine(settings, ledger(settings) if settings.storage else None, outward(settings))
+    return engine(settings, ledger(settings) if settings.storage else None, out)
 
 
-def configs_of(settings: Settings, aks: Aks | None = None) -> Resolution:
+def configs_of(settings: Settings, aks: Aks) -> Resolution:
     """The clusters as configured now, those of AKS resolved and found."""
-    azure = aks or outward(settings).aks
-    return Resolution(_listed(settings), azure, SystemClock().now, settings.aks_refresh_seconds)
+    return Resolution(_listed(settings), aks, SystemClock().now, settings.aks_refresh_seconds)
 
 
 def _listed(settings: Settings) -> Callable[[], ClusterList]:
@@ -197,14 +201,14 @@ class App:
     board: Board
 
 
-def app(settings: Settings) -> App:
+def app(settings: Settings, out: Outward | None = None) -> App:
     """The whole, tables and queue created. Raises SettingsError or OutsideError."""
     account = StorageAccount(storage_of(settings))
     ledger, queue = TableLedger(account), StorageQueue(account, settings.reconcile_queue)
     ledger.create_tables()
     queue.create()
-    out = outward(settings)
-    made, configs = engine(settings, ledger, out), configs_of(settings, out.aks)
+    out = out or outward(settings)
+    made, configs = engine(settings, ledger, out), out.configs
     told = made.ledger or ledger  # the same, its calls told
     documents = traced(BlobDocuments(account), "blobs", made.telemetry)
     worker = Worker(

@@ -18,9 +18,11 @@ from reconciler.model import ClusterConfig
 from reconciler.settings import Settings
 
 
-def patient(settings: Settings, configs: Sequence[ClusterConfig], app_url: str, app_key: str) -> Patient:
+def patient(
+    settings: Settings, out: wiring.Outward, configs: Sequence[ClusterConfig], app_url: str, app_key: str
+) -> Patient:
     """Everything that the doctor looks at. Nothing is opened before it is looked at."""
-    out, clock = wiring.outward(settings), wiring.SystemClock()
+    clock = wiring.SystemClock()
     audience = (settings.arm_audience or settings.arm_endpoint).rstrip("/")
     assert isinstance(out.azure, ArmAzure)
     return Patient(

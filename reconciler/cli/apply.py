@@ -46,7 +46,7 @@ def apply_plans(session: Session, wanted: Wanted) -> int:
     screen, configs = session.screen, session.configs
     if len(configs) > 1 and (wanted.expect or wanted.force or wanted.accept_identity):
         raise mistake("--expect, --force and --accept-identity are about one cluster: add --cluster NAME")
-    worker = wiring.app(session.settings).worker
+    worker = wiring.app(session.settings, session.out).worker
     with screen.progress("applying", len(configs)) as steps:
         rounds = [Rounds(worker, config, wanted, screen) for config in configs]
         results = [_guarded(each, steps) for each in rounds]

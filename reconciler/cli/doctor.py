@@ -47,7 +47,8 @@ def _diagnoses(common: Common, screen: Screen, url: str, key: str, seconds: int)
         mended = "correct the setting; docs/reference/settings.md tells what each takes"
         return [Diagnosis("settings", "", "failed", line, mended) for line in str(error).splitlines()]
     try:
-        configured = wiring.configs_of(settings).configured()
+        out = wiring.outward(settings)
+        configured = out.configs.configured()
         configs = chosen(common, configured.clusters)
     except (OutsideError, SettingsError) as error:
         return [Diagnosis("settings", "clusters", "failed", str(error), "look at CLUSTERS or CLUSTERS_BLOB")]
@@ -56,6 +57,6 @@ def _diagnoses(common: Common, screen: Screen, url: str, key: str, seconds: int)
     listed = f"read; {len(configs)} clusters: {', '.join(c.name for c in configs)}"
     read = [Diagnosis("settings", "", "ok", listed) if configs else _NO_CLUSTER]
     read += [Diagnosis("settings", "discover", "failed", each, _LISTS) for each in configured.problems]
-    todo = looks(wiring_doctor.patient(settings, configs, url, key))
+    todo = looks(wiring_doctor.patient(settings, out, configs, url, key))
     with screen.progress("looking", len(todo)) as steps:
         return [*read, *examine(todo, seconds, steps.done)]

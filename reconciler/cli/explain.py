@@ -28,7 +28,7 @@ def show_explanation(session: Session, name: str) -> int:
     namespace, slash, service = name.strip().partition("/")
     if not (namespace and slash and service):
         raise mistake(f"{shown(name)} is no Service: write NAMESPACE/NAME, as default/myapp")
-    engine = wiring.planning_engine(session.settings)
+    engine = wiring.planning_engine(session.settings, session.out)
     every = [_explained(engine, run, f"{namespace}/{service}") for run in looks(session, engine)]
     chosen = [e for e in every if e.found or e.unread] or every
     if session.screen.json:

@@ -15,7 +15,7 @@ from reconciler.rendering import VERSION, plan_json, plan_lines
 
 def show_plan(session: Session) -> int:
     """Print the plans. The ledgers are read where storage is configured, and not needed."""
-    runs, screen = looks(session, wiring.planning_engine(session.settings)), session.screen
+    runs, screen = looks(session, wiring.planning_engine(session.settings, session.out)), session.screen
     if screen.json:
         plans = [plan_json(run.plan, run.config.mode) for run in runs]
         screen.document({"version": VERSION, "plans": plans})

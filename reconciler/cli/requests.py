@@ -69,7 +69,7 @@ def _given(what: str, value: str) -> str:
 
 
 def _api(session: Session) -> Api:
-    return wiring.app(session.settings).api
+    return wiring.app(session.settings, session.out).api
 
 
 def _run_lines(run: Mapping[str, Any]) -> Iterator[Line]:

@@ -33,10 +33,12 @@ class Common:
 class Session:
     """One command at work: ``configs`` are the clusters that are meant, ``named`` whether any was named.
 
-    ``problems``: why clusters that are to be found by a tag may be missing.
+    ``problems``: why clusters that are to be found by a tag may be missing. ``out`` is what settings and clusters
+    were found by, for the command to go on with.
     """
 
     settings: Settings
+    out: wiring.Outward
     configs: tuple[ClusterConfig, ...]
     named: bool
     screen: Screen
@@ -99,11 +101,12 @@ def _log_to_standard_error() -> None:
 def opened(common: Common, screen: Screen) -> Session:
     """Settings and clusters. Raises SettingsError with every mistake."""
     loaded = settings_module.load(environment(common))
-    found = wiring.configs_of(loaded).configured()  # which warns of problems
+    out = wiring.outward(loaded)
+    found = out.configs.configured()  # which warns of problems
     configs = chosen(common, found.clusters)
     if not configs:
         screen.complain(NO_CLUSTER)
-    return Session(loaded, configs, bool(common.clusters), screen, found.problems)
+    return Session(loaded, out, configs, bool(common.clusters), screen, found.problems)
 
 
 def environment(common: Common) -> Mapping[str, str]:

@@ -82,8 +82,10 @@ def terminal(
     file.write_text("".join(CLUSTER.format(name=name) for name in world.configs))
     for name in ("CLUSTERS", "CLUSTERS_BLOB", "AzureWebJobsStorage"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(wiring, "app", lambda settings: SimpleNamespace(worker=world.worker, api=world.api))
-    monkeypatch.setattr(wiring, "planning_engine", lambda settings: world.engine)
+    monkeypatch.setattr(
+        wiring, "app", lambda settings, out: SimpleNamespace(worker=world.worker, api=world.api)
+    )
+    monkeypatch.setattr(wiring, "planning_engine", lambda settings, out: world.engine)
     monkeypatch.setattr(wiring, "ledger", lambda settings: world.ledger)
     monkeypatch.setattr(importlib.import_module("reconciler.cli.apply"), "time", Nap(world))
     return Terminal(world, file, capsys)

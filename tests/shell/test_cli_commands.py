@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from reconciler import wiring
 from reconciler.aks_known import Configured
+from reconciler.cli import main
 from reconciler.cli.words import PROGRAM
 from reconciler.errors import Denied, RetryLater
 from reconciler.model import Limits
 from reconciler.recording import update_state
 from tests.builders import service
+from tests.contract.azure_world import StaticToken
 from tests.shell import world as worlds
-from tests.shell.terminal import TYPO, WEB, Terminal, given, terminal
+from tests.shell.terminal import CLUSTER, TYPO, WEB, Terminal, given, terminal
 
 __all__ = ["terminal"]  # a fixture
 
@@ -225,6 +228,30 @@ def test_the_installed_name_is_the_one_that_is_advised() -> None:
     assert PROGRAM == "plsctl"
 
 
+@pytest.mark.parametrize("words", [("plan",), ("explain", "shop/web"), ("doctor", "--timeout", "20")])
+def test_a_command_signs_in_once(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a laptop each sign-in starts a program, for a second or two."""
+    signed_in: list[dict[str, str]] = []
+
+    def credential(**options: str) -> StaticToken:
+        signed_in.append(options)
+        return StaticToken()
+
+    monkeypatch.setattr(wiring, "credential", credential)
+    monkeypatch.setenv("ARM_ENDPOINT", "https://127.0.0.1:1")
+    monkeypatch.delenv("AzureWebJobsStorage", raising=False)
+    file = tmp_path / "clusters.yaml"
+    file.write_text(CLUSTER.format(name="prod"))
+    assert main([words[0], "--config", str(file), *words[1:]]) == 1
+    assert "127.0.0.1" in capsys.readouterr().out
+    assert len(signed_in) == 1
+
+
 # -- clusters that are found by a tag
 
 
@@ -235,7 +262,7 @@ UNFOUND = "which AKS clusters bear the tag is unknown (403)"
 def unfound(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal where the search for clusters fails."""
     found = Configured(terminal.world.configs, (UNFOUND,))
-    monkeypatch.setattr(wiring, "configs_of", lambda settings: SimpleNamespace(configured=lambda: found))
+    monkeypatch.setattr(wiring, "configs_of", lambda settings, aks: SimpleNamespace(configured=lambda: found))
     return terminal
 
 
@@ -259,7 +286,7 @@ def test_status_tells_that_clusters_could_not_be_searched_for(unfound: Terminal)
 def test_no_cluster_at_all_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a Service that nobody looked for is not ready."""
     none = SimpleNamespace(configured=lambda: Configured({}))
-    monkeypatch.setattr(wiring, "configs_of", lambda settings: none)
+    monkeypatch.setattr(wiring, "configs_of", lambda settings, aks: none)
     for words, expected in ((("plan",), 0), (("explain", "shop/web"), 1)):
         code, out, err = terminal(*words)
         assert (code, out) == (expected, "")

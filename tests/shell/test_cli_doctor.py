@@ -68,7 +68,7 @@ class Clinic:
     app: OutsideError | None = None
     topic: Callable[[], None] | None = None
 
-    def patient(self, settings: Any, configs: Any, url: str, key: str) -> Patient:
+    def patient(self, settings: Any, out: Any, configs: Any, url: str, key: str) -> Patient:
         world = self.terminal.world
 
         def app() -> str:
@@ -417,7 +417,7 @@ def test_clusters_that_could_not_be_searched_for_are_a_failure(
         (Configured({}), {"clusters": "warning"}),
     ):
         found = SimpleNamespace(configured=lambda configured=configured: configured)
-        monkeypatch.setattr(wiring, "configs_of", lambda settings, found=found: found)
+        monkeypatch.setattr(wiring, "configs_of", lambda settings, aks, found=found: found)
         told = [each for each in clinic()[1] if each[0] == "settings" and each[2] != "ok"]
         assert {subject: state for _, subject, state, *_ in told} == states
         assert all("az aks list" in remedy for *_, remedy in told)

@@ -130,7 +130,7 @@ def test_ids_differ() -> None:
 def test_without_storage_there_is_a_plan_but_no_app() -> None:
     """And the message names the setting."""
     loaded = settings.load({"CLUSTERS": CLUSTERS})
-    assert wiring.planning_engine(loaded).ledger is None
+    assert wiring.planning_engine(loaded, wiring.outward(loaded)).ledger is None
     for make in (wiring.app, wiring.ledger):
         with pytest.raises(SettingsError, match="AzureWebJobsStorage: is not set"):
             make(loaded)
@@ -155,7 +155,8 @@ def test_settings_reach_the_engine() -> None:
         "SUBNET_POLICY": "report",
         "WRITE_BACK": "off",
     }
-    engine = wiring.planning_engine(settings.load(environ))
+    loaded = settings.load(environ)
+    engine = wiring.planning_engine(loaded, wiring.outward(loaded))
     assert (engine.gate.total, engine.gate.per_network) == (7, 3)
     assert (engine.limits.grace_seconds, engine.limits.subnet_policy) == (11, "report")
     assert engine.write_back == "off"
@@ -206,7 +207,7 @@ def test_clusters_in_a_blob_are_read_at_each_run(azurite: Storage, caplog: pytes
         "CLUSTERS_BLOB": "wiring-test/clusters.json",
         "AzureWebJobsStorage": azurite.connection_string,
     }
-    configs = wiring.configs_of(settings.load(environ))
+    configs = wiring.configs_of(settings.load(environ), FakeAks())
     assert list(configs()) == ["prod"]
     blob.upload_blob(CLUSTERS.replace('"prod"', '"dev"'), overwrite=True)
     assert list(configs()) == ["dev"]

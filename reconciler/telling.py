@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler import arm_ids
-from reconciler.model import Ownership, Sharing
+from reconciler.model import PLANNED, Ownership, Sharing
 from reconciler.plan import Finding, Reason, Severity
 
 PROVISIONED, SHARED, PROVISIONING = "Provisioned", "Shared", "Provisioning"
@@ -115,7 +115,8 @@ def _told(
 def _of_finding(finding: Finding, name: str, uid: str, row: Ownership | None) -> Telling:
     """T1 and T4. A PLS that is there although its Service is refused something is named: it goes on working."""
     reason = f"Refused{finding.reason}" if finding.reason in REFUSALS else str(finding.reason)
-    stays = f" Private Link Service {title(row)} stays as it is." if row and row.alias else ""
+    there = row is not None and row.alias and row.state != PLANNED
+    stays = f" Private Link Service {title(row)} stays as it is." if row and there else ""
     return Telling(
         name,
         False,

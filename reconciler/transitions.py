@@ -15,12 +15,12 @@ from enum import StrEnum
 from reconciler import arm_ids
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.lenient import objects
-from reconciler.model import Json, Ownership
+from reconciler.model import PLANNED, Json, Ownership
 from reconciler.plan import PutPls, Reason
 from reconciler.telling import Telling, title
 
 REFUSED = "Refused"
-ABSENT = ("", "Planned", REFUSED)  # states of one that is not there yet
+ABSENT = ("", PLANNED, REFUSED)  # states of one that is not there yet
 _UPDATES = frozenset({Reason.UPDATE, Reason.MOVE, Reason.RESTORE_OWNER, Reason.SUCCESSION})
 # Times, counts and ids within Azure's own words: they differ with each try.
 _PASSING = re.compile(r"[0-9a-fA-F-]*\d[0-9a-fA-F-]*")

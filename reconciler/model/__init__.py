@@ -20,7 +20,7 @@ from reconciler.model.configured import (
     Succession,
     WriteBack,
 )
-from reconciler.model.ledger import Ownership, Reservation, Sharing
+from reconciler.model.ledger import PLANNED, Ownership, Reservation, Sharing
 from reconciler.model.observed import WAIT, Absent, Observed, Proof, Unknown, known
 from reconciler.model.resources import (
     CLUSTER_TAG,
@@ -42,6 +42,7 @@ __all__ = [
     "CONDITION",
     "IN_TRANSIT",
     "OWNER_TAG",
+    "PLANNED",
     "STANDARD_PREFIX",
     "WAIT",
     "Absent",

@@ -9,6 +9,8 @@ from typing import Literal
 
 from reconciler.model.services import ServiceRef
 
+PLANNED = "Planned"  # the state of a PLS that is not there yet
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:

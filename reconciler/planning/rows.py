@@ -9,6 +9,7 @@ from reconciler import arm_ids
 from reconciler.desired import Desired
 from reconciler.model import (
     OWNER_TAG,
+    PLANNED,
     Frontend,
     Observed,
     Ownership,
@@ -34,14 +35,21 @@ def share(draft: Draft, verdicts: Verdicts, frontend: Frontend, pls_id: str) -> 
 def intent(observed: Observed, elect: Tenant, goal: Desired, row: Ownership | None) -> Ownership:
     """The row of a PLS to be. On another frontend its claim is a new one: the in-tree controller moves it, too."""
     base = row or Ownership(observed.cluster.name, goal.pls_id, goal.frontend_id, elect.service.ref)
+    if arm_ids.key(base.pls_id) in observed.absent_pls:
+        base = _without_pls(base)
     stays = arm_ids.same(base.frontend_id, goal.frontend_id)
     return replace(
         base,
         frontend_id=goal.frontend_id,
         owner=elect.service.ref,
         claim_hash=base.claim_hash if stays else "",
-        state=base.state or "Planned",
+        state=base.state or PLANNED,
     )
+
+
+def _without_pls(row: Ownership) -> Ownership:
+    """The row of a PLS that is gone: nothing of what it was but the alias, by which the next one is told apart."""
+    return replace(row, resource_guid="", state="", nat_ips=(), connections={})
 
 
 def observed_row(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.plan import Plan, Severity
 from reconciler.telling import Telling, tellings
-from tests.builders import decide, frontend, pls, service
+from tests.builders import after, decide, frontend, load_balancers, pls, put_of, row, service
 
 
 def told(plan: Plan) -> dict[str, Telling]:
@@ -85,6 +87,36 @@ def test_t3_a_pls_that_is_only_planned_is_being_provisioned() -> None:
     """The first run tells something at once; there is no alias yet."""
     one = told(decide(service()))["shop/web"]
     assert (one.ready, one.reason, one.alias) == (False, "Provisioning", "")
+
+
+@pytest.mark.parametrize("state", ["Updating", "Succeeded"])
+def test_t3_a_pls_that_is_gone_is_not_ready(state: str) -> None:
+    """Somebody deleted it by hand, and it cannot be made again yet: what the ledger knew of it holds no more."""
+    web = service()
+    on = frontend(web)
+    link = pls(on, web)
+    gone = row(link, web, state="Succeeded", alias=link.alias, nat_ips=("10.224.0.7",))
+    plan = decide(
+        web,
+        load_balancers=load_balancers([on], state),
+        ownership=(gone,),
+        absent_pls=frozenset({link.id.lower()}),
+    )
+    one = told(plan)["shop/web"]
+    assert (one.ready, one.reason, one.alias) == (False, "Provisioning", link.alias)
+    (kept,) = plan.ownership
+    assert (kept.state, kept.resource_guid, kept.nat_ips) == ("Planned", "", ())
+
+
+def test_t1_what_is_gone_does_not_stay_as_it_is() -> None:
+    """Azure refuses to make it again: there is nothing that goes on working."""
+    web = service()
+    link = pls(frontend(web), web)
+    refused = row(link, web, alias=link.alias, attempts=1, last_error="no", not_before=after(hours=1))
+    refused = replace(refused, written_hash=put_of(decide(web)).content_hash)
+    one = told(decide(web, ownership=(refused,), absent_pls=frozenset({link.id.lower()})))["shop/web"]
+    assert (one.ready, one.reason) == (False, "RefusedRejected")
+    assert "stays" not in one.message
 
 
 def test_t4_a_service_without_a_frontend_is_told_what_it_waits_for() -> None:

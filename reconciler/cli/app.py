@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.options import (
+    AcceptIdentityOption,
     ClusterOption,
     ConfigOption,
+    ExpectOption,
+    ForceOption,
+    FunctionKeyOption,
+    FunctionUrlOption,
     OneClusterOption,
     Output,
     OutputOption,
+    SettleTimeoutOption,
 )
 from reconciler.cli.words import ABOUT, PROGRAM, epilog
 
@@ -57,44 +63,11 @@ def apply(
     config: ConfigOption = "",
     cluster: ClusterOption = None,
     output: OutputOption = Output.TEXT,
-    expect: Annotated[
-        str,
-        typer.Option(
-            "--expect",
-            metavar="DIGEST",
-            show_default=False,
-            help="End with 4 unless the plan has this digest (one cluster only).",
-        ),
-    ] = "",
-    force: Annotated[
-        str,
-        typer.Option(
-            "--force",
-            metavar="DIGEST",
-            show_default=False,
-            help="Release the deletes that the brake holds back under this digest.",
-        ),
-    ] = "",
-    accept_identity: Annotated[
-        str,
-        typer.Option(
-            "--accept-identity",
-            metavar="UID",
-            show_default=False,
-            help="Accept that another cluster answers, with this identity.",
-        ),
-    ] = "",
+    expect: ExpectOption = "",
+    force: ForceOption = "",
+    accept_identity: AcceptIdentityOption = "",
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return when the writes are accepted.")] = False,
-    timeout: Annotated[
-        int,
-        typer.Option(
-            "--timeout",
-            metavar="SECONDS",
-            min=0,
-            max=9_999_999,
-            help="Wait no longer than this for all to settle.",
-        ),
-    ] = 900,
+    timeout: SettleTimeoutOption = 900,
 ) -> int:
     """Look anew, show the plan, and carry it out."""
     from reconciler.cli.apply import Wanted, apply_plans
@@ -240,25 +213,8 @@ def doctor(
     config: ConfigOption = "",
     cluster: ClusterOption = None,
     output: OutputOption = Output.TEXT,
-    function_url: Annotated[
-        str,
-        typer.Option(
-            "--function-url",
-            metavar="URL",
-            show_default=False,
-            help="The function app's address, to be looked at, too.",
-        ),
-    ] = "",
-    function_key: Annotated[
-        str,
-        typer.Option(
-            "--function-key",
-            metavar="KEY",
-            envvar="FUNCTION_KEY",
-            show_default=False,
-            help="A key of the function app; better given by the environment variable FUNCTION_KEY.",
-        ),
-    ] = "",
+    function_url: FunctionUrlOption = "",
+    function_key: FunctionKeyOption = "",
     timeout: Annotated[
         int,
         typer.Option(

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from sandbox.kubernetes import discovery, openapi, reviews
 from sandbox.kubernetes.access import Role, authenticate, authorize
-from sandbox.kubernetes.decoding import check_type, parse, strict, typed
+from sandbox.kubernetes.bodies import typed_body, typed_patch
+from sandbox.kubernetes.decoding import check_type, parse
 from sandbox.kubernetes.entra import Entra
 from sandbox.kubernetes.errors import ApiError, bad_request, no_such_path
 from sandbox.kubernetes.listing import list_page
-from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES, patched
+from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES
 from sandbox.kubernetes.registry import Address, Registry
 from sandbox.kubernetes.rendering import Renderer, accepted_form
-from sandbox.kubernetes.resources import Resource
 from sandbox.kubernetes.routing import Target, target
 from sandbox.kubernetes.selectors import selector
 from sandbox.kubernetes.store import Entry, Store, encode
@@ -165,12 +165,12 @@ class Api:
         )
 
     async def _create(self, call: _Call) -> web.StreamResponse:
-        document, warnings = _typed(await call.body(), call.at.resource, call.query)
+        document, warnings = typed_body(await call.body(), call.at.resource, call.query)
         entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
         return _warned(call.object(entry, 201), warnings)
 
     async def _update(self, call: _Call) -> web.StreamResponse:
-        document, warnings = _typed(await call.body(), call.at.resource, call.query)
+        document, warnings = typed_body(await call.body(), call.at.resource, call.query)
         entry = self._registry.update(
             call.at,
             lambda _: document,
@@ -186,7 +186,7 @@ class Api:
         warnings: list[str] = []
 
         def change(old: Json) -> Json:
-            document, unknown = _typed(patched(old, body, media_type), call.at.resource, call.query)
+            document, unknown = typed_patch(old, body, call.at, call.media_type, call.query)
             warnings.extend(unknown)
             return document
 
@@ -272,16 +272,6 @@ async def _openapi(request: web.Request, path: str) -> web.Response:
     if request.query.get("hash") == found.digest:
         headers |= {"Cache-Control": "public, immutable"}
     return web.Response(body=found.body, headers=headers)
-
-
-def _typed(body: Any, resource: Resource, query: Mapping[str, str]) -> tuple[Json, list[str]]:
-    """A body in the type's shape and the warnings about what was dropped from it."""
-    check_type(body, resource)
-    document, unknown = typed(body, resource)
-    validation = query.get("fieldValidation") or "Warn"
-    if unknown and validation == "Strict":
-        raise strict(unknown, resource)
-    return document, [f'unknown field "{path}"' for path in unknown if validation == "Warn"]
 
 
 def _warned(response: web.Response, warnings: list[str]) -> web.Response:

@@ -74,9 +74,43 @@ def _omitted(value: object, row: Field) -> bool:
     return value in ("", []) or (row.type == "map" and not value) or (row.type == "int" and not value)
 
 
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int64"),
+    (float, "float64"),
+    (str, "string"),
+    (list, "slice"),
+    (dict, "map"),
+)
+
+
+@dataclass(frozen=True)
+class MismatchError(Exception):
+    """A value of the wrong type; `field` as `ServiceSpec.spec.ports`, `wanted` a Go type."""
+
+    value: object
+    field: str
+    wanted: str
+
+    def __str__(self) -> str:
+        """As Go's JSON decoder says it."""
+        found = next((name for kind, name in _GO_NAMES if isinstance(self.value, kind)), "null")
+        return f"json: cannot unmarshal {found} into Go struct field {self.field} of type {self.wanted}"
+
+    def of_patch(self) -> str:
+        """As a strategic merge says it, which does not go through JSON."""
+        found = next((name for kind, name in _KINDS if isinstance(self.value, kind)), "nil")
+        if self.wanted.startswith("[]"):
+            return f"cannot restore slice from {found}"
+        if self.wanted.startswith("map["):
+            return f"cannot restore map from {found}"
+        if self.wanted.startswith("v1."):
+            return f"cannot restore struct from: {found}"
+        return f"unrecognized type: {self.wanted}"
+
+
 @dataclass
 class _Typing:
-    resource: Resource
     unknown: list[str] = field(default_factory=list)
 
     def message(self, value: Any, message: Message, path: str) -> Json:
@@ -126,21 +160,16 @@ class _Typing:
                 raise self._mismatch(inner, owner, path, "string")
         return {str(name): inner or "" for name, inner in value.items()}
 
-    def _mismatch(self, value: object, owner: str, path: str, go_type: str) -> ApiError:
-        found = next((name for kind, name in _GO_NAMES if isinstance(value, kind)), "null")
-        return bad_request(
-            f'{self.resource.kind} in version "{self.resource.version}" cannot be handled as a'
-            f" {self.resource.kind}: json: cannot unmarshal {found} into Go struct field"
-            f" {owner}.{path} of type {go_type}"
-        )
+    def _mismatch(self, value: object, owner: str, path: str, go_type: str) -> MismatchError:
+        return MismatchError(value, f"{owner}.{path}", go_type)
 
 
 def typed(document: Any, resource: Resource) -> tuple[Json, list[str]]:
-    """A document with only known fields, and the paths of the unknown ones. 400 for a wrong type."""
+    """A document with only known fields, and the paths of the unknown ones; MismatchError for a wrong type."""
     if not isinstance(document, dict):
         raise bad_request("the object provided is unrecognized (must be of type object)")
     bare = {name: value for name, value in document.items() if name not in ("kind", "apiVersion")}
-    typing = _Typing(resource)
+    typing = _Typing()
     schema = messages().get(resource.kind)
     if schema:
         bare = typing.message(bare, schema, "")
@@ -167,10 +196,13 @@ def check_type(document: Any, resource: Resource) -> None:
         )
 
 
-def strict(unknown: list[str], resource: Resource) -> ApiError:
-    """What `fieldValidation=Strict` answers to unknown fields."""
-    named = ", ".join(f'unknown field "{path}"' for path in unknown)
+def strict(unknown: list[str]) -> str:
+    """What `fieldValidation=Strict` says of unknown fields."""
+    return "strict decoding error: " + ", ".join(f'unknown field "{path}"' for path in unknown)
+
+
+def cannot_be_handled(resource: Resource, why: object) -> ApiError:
+    """400 for a whole object that does not fit its type."""
     return bad_request(
-        f'{resource.kind} in version "{resource.version}" cannot be handled as a'
-        f" {resource.kind}: strict decoding error: {named}"
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {why}'
     )

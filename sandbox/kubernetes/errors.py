@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,9 @@ REASONS = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
+
+# The name of no reason: the server's own failures have none.
+UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,11 @@ class ApiError(Exception):
             "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason or REASONS.get(self.code, "Unknown"),
+            "reason": self.reason or REASONS.get(self.code, UNKNOWN),
             "code": self.code,
         }
+        if status["reason"] == UNKNOWN:
+            del status["reason"]
         if self.details:
             status["details"] = self.details
         return status
@@ -108,6 +114,21 @@ def invalid(resource: Resource, name: str, causes: list[Cause]) -> ApiError:
 def forbidden(resource: Resource, name: str, why: str) -> ApiError:
     named = f'{resource.qualified} "{name}"' if name else resource.qualified
     return ApiError(403, f"{named} is forbidden: {why}", details=_details(resource, name))
+
+
+def invalid_patch(shown: str, why: str) -> ApiError:
+    """422 for a patch after which the object does not fit its type. It names neither kind nor name."""
+    said = f"Invalid value: {json.dumps(shown, ensure_ascii=False)}: {why}"
+    causes = [{"reason": "FieldValueInvalid", "message": said, "field": "patch"}]
+    return ApiError(422, f' "" is invalid: patch: {said}', details={"causes": causes})
+
+
+def not_declared(resource: Resource, namespace: str, name: str, paths: list[str]) -> ApiError:
+    """What server-side apply answers to unknown fields: an error without a reason."""
+    where = f"{namespace}/{name}" if namespace else name
+    about = f"{where}; {resource.group}/{resource.version}, Kind={resource.kind}"
+    said = ", ".join(f".{path}: field not declared in schema" for path in paths)
+    return ApiError(500, f"failed to create typed patch object ({about}): {said}", UNKNOWN)
 
 
 def bad_request(message: str) -> ApiError:

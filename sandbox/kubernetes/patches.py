@@ -38,7 +38,8 @@ def patched(original: Json, patch: Any, media_type: str) -> Json:
     if media_type == JSON_PATCH:
         return _json_patch(document, patch)
     if not isinstance(patch, dict):
-        raise bad_request("the patch must be an object")
+        found = "array" if isinstance(patch, list) else "string"
+        raise bad_request(f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
     if media_type == MERGE_PATCH:
         return merge(document, patch)
     if media_type == STRATEGIC_PATCH:
@@ -50,6 +51,20 @@ def patched(original: Json, patch: Any, media_type: str) -> Json:
         "the body of the request was in an unknown format - accepted media types include: "
         + ", ".join(PATCH_TYPES),
     )
+
+
+def shown_map(value: Any) -> str:
+    """A patch as Go prints a map: `map[metadata:map[labels:map[a:b]]]`."""
+    match value:
+        case dict():
+            return f"map[{' '.join(f'{key}:{shown_map(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(shown_map(item) for item in value)}]"
+        case None:
+            return "<nil>"
+        case bool():
+            return str(value).lower()
+    return str(value)
 
 
 def merge(target: Json, patch: Json) -> Json:
@@ -66,15 +81,14 @@ def merge(target: Json, patch: Json) -> Json:
 
 
 def _json_patch(document: Json, patch: Any) -> Json:
+    if not isinstance(patch, list):
+        raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     refused = ApiError(422, "the server rejected our request due to an error in our request")
+    broken = (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException)
     try:
         result = jsonpatch.apply_patch(document, patch)
-    except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict) as error:
+    except (*broken, TypeError, KeyError, AttributeError) as error:
         raise refused from error
-    except jsonpointer.JsonPointerException as error:
-        raise refused from error
-    except (jsonpatch.JsonPatchException, TypeError, KeyError, AttributeError) as error:
-        raise bad_request(f"error decoding patch: {error}") from error
     if not isinstance(result, dict):
         raise refused
     return result

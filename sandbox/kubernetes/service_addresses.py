@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import chain
 from typing import Any
 
+from sandbox.kubernetes.causes import invalid
 from sandbox.kubernetes.errors import Cause
 
 Json = dict[str, Any]
 
-# The real range ends at 32767. Beyond it we go on, so that a cluster holds ten thousand Services.
+NAMED_PORTS = range(30000, 32768)
+# What nobody names goes on beyond the real range, so that a cluster holds ten thousand Services.
 NODE_PORTS = range(30000, 65536)
 FAMILIES = {4: "IPv4", 6: "IPv6"}
 
@@ -46,6 +47,20 @@ class Allocations:
             if port not in self.ports and port not in taken:
                 return port
         return None
+
+    def refusal(self, port: int) -> str:
+        """Why a node port that somebody names is not to be had, or nothing."""
+        if port not in NAMED_PORTS:
+            listed = f"{NAMED_PORTS.start}-{NAMED_PORTS.stop - 1}"
+            return f"provided port is not in the valid range. The range of valid ports is {listed}"
+        return "provided port is already allocated" if port in self.ports else ""
+
+    def outside(self, address: str, family: str) -> str:
+        """Why an address is none of ours, or nothing."""
+        network = self._networks[family]
+        if ip_address(address) in network:
+            return ""
+        return f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {network}"
 
     def replace(self, old: Json | None, new: Json | None) -> None:
         """Give back what `old` held and take what `new` holds."""
@@ -106,14 +121,21 @@ def _allocate_ips(spec: Json, held: set[str], allocations: Allocations) -> list[
         return []
     ips = []
     for index, family in enumerate(families):
-        address = given[index] if index < len(given) else allocations.pick_ip(family)
-        if address is None or (address in allocations.ips and address not in held):
-            why = "provided IP is already allocated" if address else "range is full"
-            said = f"Invalid value: {json.dumps(given)}: failed to allocate IP {address}: {why}"
-            return [Cause("spec.clusterIPs", said)]
+        named = given[index] if index < len(given) else ""
+        address = named or allocations.pick_ip(family)
+        if address is None:
+            said = "Internal error: failed to allocate a serviceIP: range is full"
+            return [Cause("spec.clusterIPs", said, "InternalError")]
+        if named and named not in held and (why := _refusal(named, family, allocations)):
+            return [invalid("spec.clusterIPs", given, f"failed to allocate IP {named}: {why}")]
         ips.append(address)
     spec["clusterIP"], spec["clusterIPs"] = ips[0], ips
     return []
+
+
+def _refusal(address: str, family: str, allocations: Allocations) -> str:
+    taken = "provided IP is already allocated" if address in allocations.ips else ""
+    return allocations.outside(address, family) or taken
 
 
 def _allocate_ports(spec: Json, held: set[int], allocations: Allocations) -> list[Cause]:
@@ -124,13 +146,13 @@ def _allocate_ports(spec: Json, held: set[int], allocations: Allocations) -> lis
         if not port.get("nodePort"):
             picked = allocations.pick_port(taken) if wanted else 0
             if picked is None:
-                return [Cause(field, "Internal error: failed to allocate a nodePort: range is full")]
+                said = "Internal error: failed to allocate a nodePort: range is full"
+                return [Cause(field, said, "InternalError")]
             if picked:
                 port["nodePort"] = picked
                 taken.add(picked)
-        elif port["nodePort"] in allocations.ports and port["nodePort"] not in held:
-            said = f"Invalid value: {port['nodePort']}: provided port is already allocated"
-            return [Cause(field, said)]
+        elif port["nodePort"] not in held and (why := allocations.refusal(port["nodePort"])):
+            return [invalid(field, port["nodePort"], why)]
     local = spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
     if local and not spec.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = allocations.pick_port(taken)

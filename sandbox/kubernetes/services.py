@@ -24,6 +24,8 @@ def with_defaults(service: Json, old: Json | None) -> None:
         _drop_ingress(service, old)
         _drop_with_type(spec, old["spec"])
         _carry_over(spec, old["spec"])
+    elif spec.get("clusterIP"):
+        spec.setdefault("clusterIPs", [spec["clusterIP"]])
     _policies(spec)
     _status(service, spec["type"])
 
@@ -75,17 +77,35 @@ def _drop_with_type(spec: Json, old: Json) -> None:
 
 def _carry_over(spec: Json, old: Json) -> None:
     """A PUT or apply without the allocated values keeps them."""
-    if spec["type"] == "ExternalName" or old["type"] == "ExternalName":
+    if spec["type"] == "ExternalName":
         return
-    for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+    spec.setdefault("clusterIP", old.get("clusterIP", ""))
+    _follow_first(spec, old)
+    for name in ("ipFamilies", "ipFamilyPolicy"):
         if name in old:
             spec.setdefault(name, old[name])
     if spec["type"] == "ClusterIP":
         return
-    held = {(port["port"], port["protocol"]): port.get("nodePort") for port in old.get("ports", [])}
-    for port in spec.get("ports", []):
-        node_port = held.get((port.get("port"), port["protocol"]))
-        if node_port and not port.get("nodePort"):
-            port["nodePort"] = node_port
+    _keep_node_ports(spec, old)
     if old.get("healthCheckNodePort") and spec.get("externalTrafficPolicy") == "Local":
         spec.setdefault("healthCheckNodePort", old["healthCheckNodePort"])
+
+
+def _follow_first(spec: Json, old: Json) -> None:
+    """Who changes `clusterIP` alone means both fields; who leaves `clusterIPs` out means no change."""
+    first, before = spec.get("clusterIP"), old.get("clusterIPs")
+    if spec.get("clusterIPs") is None and first == old.get("clusterIP") and before:
+        spec["clusterIPs"] = before
+    elif first != old.get("clusterIP") and spec.get("clusterIPs", before) == before:
+        spec["clusterIPs"] = [first] if first else []
+
+
+def _keep_node_ports(spec: Json, old: Json) -> None:
+    """By the port's name, unless another port took it; so an unnamed port keeps its own under another number."""
+    held = {port.get("name", ""): port.get("nodePort") for port in old.get("ports", [])}
+    used = {port.get("nodePort") for port in spec.get("ports", [])} & set(held.values())
+    for port in spec.get("ports", []):
+        kept = held.get(port.get("name", ""))
+        if kept and not port.get("nodePort") and kept not in used:
+            port["nodePort"] = kept
+            used.add(kept)

@@ -172,8 +172,8 @@ type settingsType = {
   @description('Optional. Seconds.')
   AKS_REFRESH_SECONDS: string?
 
-  @description('Optional. Path of a file in the package.')
-  ARM_CA_FILE: string?
+  @description('Optional. Certificates in PEM.')
+  ARM_CA_DATA: string?
 }
 
 @description('Optional. Settings that docs/reference/settings.md lists and no other parameter covers, as text.')

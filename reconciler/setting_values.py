@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import reprlib
 from collections.abc import Callable
@@ -80,6 +81,20 @@ def file(value: str) -> str:
     if not Path(value).is_file():
         raise ValueError(f"is {shown_path(value)}, and there is no such file")
     return value
+
+
+def authority(value: str) -> str:
+    """Certificates in PEM, one below the other. Line breaks are made anew: some ways into a setting lose them."""
+    import ssl  # here: few set this, and a cold start would pay for it
+
+    found = re.findall(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", value, re.DOTALL)
+    try:
+        content = [base64.b64decode(re.sub(r"\\[nr]|\s", "", each), validate=True) for each in found]
+        pem = "".join(map(ssl.DER_cert_to_PEM_cert, content))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ValueError, ssl.SSLError):
+        raise ValueError("is no certificate; wanted: PEM, from -----BEGIN CERTIFICATE----- on") from None
+    return pem
 
 
 def schedule(value: str) -> str:

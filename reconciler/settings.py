@@ -14,6 +14,7 @@ from reconciler.errors import SettingsError
 from reconciler.model import ClusterList, Limits, WriteBack
 from reconciler.setting_values import (
     address,
+    authority,
     blob,
     connection_string,
     file,
@@ -58,6 +59,7 @@ class Settings:
     arm_endpoint: str
     arm_audience: str
     arm_ca_file: str
+    arm_ca_data: str
     azure_client_id: str
     limits: Limits
     write_back: WriteBack
@@ -183,6 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
         "A PEM file with the authority of ARM_ENDPOINT's certificate, where it is not a public one.",
         optional(file),
     ),
+    Setting("ARM_CA_DATA", "", "The same as text, in place of ARM_CA_FILE.", optional(authority)),
     Setting("AZURE_CLIENT_ID", "", "The client id of the managed identity, where there are several.", text),
     Setting(
         "AzureWebJobsStorage",
@@ -251,6 +254,8 @@ def _at_odds(given: set[str], blob_location: str) -> list[str]:
     mistakes = []
     if {"CLUSTERS", "CLUSTERS_BLOB"} <= given:
         mistakes.append("CLUSTERS_BLOB: is set, and so is CLUSTERS; set one of them")
+    if {"ARM_CA_FILE", "ARM_CA_DATA"} <= given:
+        mistakes.append("ARM_CA_DATA: is set, and so is ARM_CA_FILE; set one of them")
     if not {"CLUSTERS", "CLUSTERS_BLOB"} & given:
         mistakes.append("CLUSTERS: is not set, and neither is CLUSTERS_BLOB; set one of them")
     if {STORAGE, f"{STORAGE}__accountName"} & given:
@@ -273,6 +278,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         arm_endpoint=values["ARM_ENDPOINT"],
         arm_audience=values["ARM_AUDIENCE"] or values["ARM_ENDPOINT"],
         arm_ca_file=values["ARM_CA_FILE"],
+        arm_ca_data=values["ARM_CA_DATA"],
         azure_client_id=values["AZURE_CLIENT_ID"],
         limits=Limits(
             grace_seconds=values["GRACE_SECONDS"],

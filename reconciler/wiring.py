@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler import context, telemetry
+from reconciler.adapters import authority
 from reconciler.adapters.aks import ArmAks
 from reconciler.adapters.arm import ArmAccess, ArmAzure
 from reconciler.adapters.blobs import BlobSetting
@@ -100,29 +101,31 @@ def new_id() -> str:
 class Outward:
     """Azure as this process's identity sees it, its tokens for clusters, and the clusters as configured now.
 
-    Nothing is opened before it is used. One for a process: each asks for tokens, and for AKS clusters, of its own.
+    ``ca_file`` is the authority of its certificates, "" the public ones. Nothing is opened before it is used. One for a process: each asks for tokens, and for AKS clusters, of its own.
     """
 
     azure: Azure
     aks: Aks
     tokens: Tokens
     identity: Credential
+    ca_file: str
     configs: Resolution
 
 
 def outward(settings: Settings) -> Outward:
     """What the settings point to, through one pool of connections."""
+    ca_file = settings.arm_ca_file or (settings.arm_ca_data and authority.file_of(settings.arm_ca_data))
     access = ArmAccess(
         endpoint=settings.arm_endpoint,
         audience=settings.arm_audience,
-        ca_file=settings.arm_ca_file,
+        ca_file=ca_file,
         connections=settings.max_writes + 16,
     )
-    identity = credential(client_id=settings.azure_client_id, ca_file=settings.arm_ca_file)
+    identity = credential(client_id=settings.azure_client_id, ca_file=ca_file)
     azure = ArmAzure(access, identity)
     aks = traced(ArmAks(azure.client), "arm", telemetry.configured())
     tokens = Tokens(lambda scope: identity.get_token(scope))
-    return Outward(azure, aks, tokens, identity, configs_of(settings, aks))
+    return Outward(azure, aks, tokens, identity, ca_file, configs_of(settings, aks))
 
 
 def engine(settings: Settings, ledger: Ledger | None, out: Outward) -> Engine:
@@ -230,7 +233,7 @@ def publishing(settings: Settings, account: StorageAccount, out: Outward) -> Pub
     """What publishes our own events; None where no topic is set."""
     if not settings.events_topic_endpoint:
         return None
-    topic = EventTopic(settings.events_topic_endpoint, out.identity, settings.arm_ca_file)
+    topic = EventTopic(settings.events_topic_endpoint, out.identity, out.ca_file)
     told = telemetry.configured()
     records = traced(BlobDocuments(account, "published", "record of published events"), "blobs", told)
     return Publishing(traced(topic, "topic", told), records, SystemClock())

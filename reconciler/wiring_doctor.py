@@ -38,7 +38,7 @@ def patient(
         queue=partial(_waiting, settings) if settings.storage else None,
         write_back=settings.write_back,
         documents=BlobDocuments(StorageAccount(wiring.storage_of(settings))) if settings.storage else None,
-        topic=EventTopic(settings.events_topic_endpoint, out.identity, settings.arm_ca_file).admits
+        topic=EventTopic(settings.events_topic_endpoint, out.identity, out.ca_file).admits
         if settings.events_topic_endpoint
         else None,
         app=partial(function_app.answers, app_url, app_key) if app_url else None,

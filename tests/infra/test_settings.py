@@ -26,6 +26,7 @@ PLATFORM = {
 NOT_SET = {
     "AzureWebJobsStorage": "a connection string holds a key",
     "AzureWebJobsStorage__accountName": "the addresses are given, for any cloud",
+    "ARM_CA_FILE": "the package has no such file; the text goes into ARM_CA_DATA",
 }
 # Flex Consumption rejects the deployment, or ignores them (learn: Flex Consumption plan, deprecated settings).
 REFUSED_SETTINGS = {

@@ -4,6 +4,7 @@ import json
 import weakref
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -12,12 +13,15 @@ from reconciler import settings, wiring
 from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.tables import TableLedger
 from reconciler.dashboard.board import Board
-from reconciler.errors import RetryLater, SettingsError
+from reconciler.errors import Denied, RetryLater, SettingsError
 from reconciler.model import ApiAccess
 from reconciler.resolution import UnresolvedCluster
 from reconciler.wiring import App, Clusters, Lazy
 from sandbox.storage import Storage
+from sandbox.tls import Authority
 from tests import builders
+from tests.contract.azure_world import StaticToken
+from tests.contract.servers import Answer, scripted
 from tests.fakes.aks import FakeAks, resource_id
 from tests.fakes.documents import MemoryDocuments
 from tests.shell import world as worlds
@@ -120,6 +124,27 @@ def test_an_aks_cluster_that_azure_does_not_tell_of_is_configured_all_the_same()
     unasked = FakeAks()
     wiring.configs_of(settings.load({"CLUSTERS": CLUSTERS}), unasked)()
     assert unasked.calls == []
+
+
+def test_an_authority_given_as_text_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A package has no place for a file; for Azure, for its tokens, and for our own events."""
+    trusted: list[str] = []
+
+    def credential(*, client_id: str, ca_file: str) -> StaticToken:
+        trusted.append(ca_file)
+        return StaticToken()
+
+    monkeypatch.setattr(wiring, "credential", credential)
+    own = Authority.create(tmp_path)
+    with scripted(own) as script:
+        script.answers[""] = Answer(body=b'{"value": []}')
+        environ = {"CLUSTERS": CLUSTERS, "ARM_ENDPOINT": script.url}
+        out = wiring.outward(settings.load({**environ, "ARM_CA_DATA": own.ca_path.read_text()}))
+        assert out.azure.list_load_balancers("s", "g") == ()
+        assert trusted == [out.ca_file]
+        assert Path(out.ca_file).read_text() == own.ca_path.read_text()
+        with pytest.raises(Denied, match="certificate"):
+            wiring.outward(settings.load(environ)).azure.list_load_balancers("s", "g")
 
 
 def test_ids_differ() -> None:

@@ -9,6 +9,7 @@ import pytest
 from reconciler.errors import SettingsError
 from reconciler.model import ClusterList, Limits
 from reconciler.settings import SETTINGS, StorageSettings, load
+from sandbox.tls import Authority
 from tests.unit.test_cluster_settings import cluster
 
 EMULATOR = "UseDevelopmentStorage=true"
@@ -134,6 +135,11 @@ def test_every_mistake_is_told_at_once_with_the_setting_s_name() -> None:
         ("EVENTS_TOPIC_ENDPOINT", "http://localhost/api/events"),
         ("EVENTS_TOPIC_ENDPOINT", "/subscriptions/…/providers/Microsoft.EventGrid/topics/pls"),
         ("ARM_CA_FILE", "/no/such/file.pem"),
+        ("ARM_CA_DATA", "/no/such/file.pem"),
+        ("ARM_CA_DATA", "-----BEGIN CERTIFICATE-----"),
+        ("ARM_CA_DATA", "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----"),
+        ("ARM_CA_DATA", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"),
+        ("ARM_CA_DATA", "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/ca)"),
         ("AzureWebJobsStorage__credential", "key"),
     ],
 )
@@ -143,6 +149,24 @@ def test_a_wrong_value_is_named_with_its_setting(name: str, value: str) -> None:
     (mistake,) = mistakes(**environ)
     assert mistake.startswith(f"{name}: is ")
     assert len(mistake) < 250
+
+
+def test_an_authority_is_read_however_its_lines_came_through(tmp_path: Path) -> None:
+    """A file of parameters, a portal and a shell each do something else to line breaks."""
+    one = Authority.create(tmp_path / "one").ca_path.read_text()
+    two = Authority.create(tmp_path / "two").ca_path.read_text()
+    both = one + two
+    ways = (
+        both,
+        both.replace("\n", "\\n"),
+        both.replace("\n", "\r\n"),
+        both.replace("\n", " "),
+        f"text\n{one}text{two}",
+    )
+    for way in ways:
+        assert load(CLUSTERS | {"ARM_CA_DATA": way}).arm_ca_data == both
+    (mistake,) = mistakes(**CLUSTERS, ARM_CA_DATA=one, ARM_CA_FILE=str(tmp_path / "one" / "ca.pem"))
+    assert mistake == "ARM_CA_DATA: is set, and so is ARM_CA_FILE; set one of them"
 
 
 def test_a_path_is_shown_whole() -> None:

@@ -34,6 +34,7 @@ def test_every_attacker_has_a_section() -> None:
     """Who has one annotation, event, key, the document, the account, a cluster, the identity."""
     told = re.findall(r"^## (.+)$", PAGE, re.M)
     assert told == [
+        "In short",
         "Trust boundaries",
         "One annotation",
         "One event",

@@ -205,6 +205,17 @@ def not_written(title: str, service: str, error: str) -> str:
     return f"{title} of Service {service} could not be written: {error}"
 
 
+def deleted_of(pls_id: str, connections: bool) -> str:
+    """What a step of a delete takes away, as a sentence begins: the PLS, or first its connections."""
+    pls = f"Private Link Service {pls_id}"
+    return f"The connections of {pls}" if connections else pls
+
+
+def not_deleted(what: str, error: str) -> str:
+    """What a refused delete is told as: by the run that heard it, and by those that know it from the row."""
+    return f"{what} could not be deleted: {error}"
+
+
 def content(write: Write) -> str:
     """What stands in the ledger for what a write says, so that a repeat is told from something new."""
     match write:

@@ -16,13 +16,17 @@ from reconciler.gate import Gate
 from reconciler.model import ClusterConfig, Limits, Ownership, Sharing, WriteBack
 from reconciler.observe import Look, Outside, observe
 from reconciler.plan import (
+    DeleteConnection,
+    DeletePls,
     Finding,
     Plan,
     PutPls,
     PutSubnet,
     Reason,
     Severity,
+    deleted_of,
     frontend_of,
+    not_deleted,
     not_written,
     title_of,
 )
@@ -184,11 +188,9 @@ def carry_out(
 
 def _refusals(run: Run) -> list[Finding]:
     told = {arm_ids.key(f.pls_id) for f in run.plan.findings if f.severity is Severity.ERROR and f.pls_id}
-    return [
-        _refusal(outcome)
-        for outcome in run.applied.outcomes
-        if outcome.result is Result.FAILED and arm_ids.key(outcome.write.pls_id) not in told
-    ]
+    refused = (o for o in run.applied.outcomes if o.result is Result.FAILED)
+    found = (_refusal(outcome) for outcome in refused if arm_ids.key(outcome.write.pls_id) not in told)
+    return list(dict.fromkeys(found))  # connections are many, and refused in the same words
 
 
 def _refusal(outcome: Outcome) -> Finding:
@@ -202,6 +204,7 @@ def _refusal(outcome: Outcome) -> Finding:
         case PutSubnet():
             title = title_of(write.pls_id, arm_ids.last_name(write.subnet_id))
             sentence = not_written(title, write.service, str(outcome.error))
-        case _:
-            sentence = f"could not {outcome.sentence}"
+        case DeletePls() | DeleteConnection():
+            what = deleted_of(write.pls_id, isinstance(write, DeleteConnection))
+            reason, sentence = Reason.FAILED, not_deleted(what, str(outcome.error))
     return Finding(reason, Severity.ERROR, sentence, write.service, frontend_of(write), write.pls_id)

@@ -6,6 +6,7 @@ to look again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ from reconciler.plan import (
     Reason,
     Severity,
     content,
+    deleted_of,
+    not_deleted,
     not_written,
     title_of,
 )
@@ -154,24 +157,25 @@ def deleting(draft: Draft, pls: PrivateLinkService, row: Ownership | None) -> bo
 
 def _report_delete(draft: Draft, pls: PrivateLinkService, row: Ownership, due: datetime) -> None:
     waits = due > draft.observed.now
-    subject = f"Private Link Service {pls.id}"
-    what = f"The connections of {subject}" if pls.connections else subject
+    what = deleted_of(pls.id, bool(pls.connections))
     again = f"the delete is sent again {f'after {due:%H:%M:%S} UTC' if waits else 'now'}"
-    reason, severity, sentence = _state_of_delete(what, row, again)
     owner = owner_name(pls)
-    if waits or severity is Severity.ERROR:
-        draft.find(reason, severity, sentence, service=owner, pls_id=pls.id, frontend_id=pls.frontend_id)
+    for reason, severity, sentence in _state_of_delete(what, row, again):
+        if waits or severity is Severity.ERROR:
+            draft.find(reason, severity, sentence, service=owner, pls_id=pls.id, frontend_id=pls.frontend_id)
 
 
-def _state_of_delete(what: str, row: Ownership, again: str) -> tuple[Reason, Severity, str]:
+def _state_of_delete(what: str, row: Ownership, again: str) -> Iterator[tuple[Reason, Severity, str]]:
     if row.last_error:
-        return Reason.FAILED, Severity.ERROR, f"{what} could not be deleted ({row.last_error}); {again}."
-    if row.attempts:
-        return Reason.WAITING, Severity.INFO, f"{what}: Azure is busy; {again}."
-    if row.written_count > 1:
+        yield Reason.FAILED, Severity.ERROR, not_deleted(what, row.last_error)
+        yield Reason.BACK_OFF, Severity.INFO, f"{what}: {again}."
+    elif row.attempts:
+        yield Reason.WAITING, Severity.INFO, f"{what}: Azure is busy; {again}."
+    elif row.written_count > 1:
         sentence = f"{what} did not go, though Azure accepted the delete {row.written_count} times; {again}."
-        return Reason.FAILED, Severity.ERROR, sentence
-    return Reason.WAITING, Severity.INFO, f"{what}: the delete is under way; waiting."
+        yield Reason.FAILED, Severity.ERROR, sentence
+    else:
+        yield Reason.WAITING, Severity.INFO, f"{what}: the delete is under way; waiting."
 
 
 def satisfied(row: Ownership, claim_hash: str, now: datetime) -> Ownership:

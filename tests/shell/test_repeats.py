@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.errors import Denied, OutsideError, Rejected, Stale
 from reconciler.model import PrivateLinkService
+from reconciler.plan import Reason, Severity
 from reconciler.ports import Accepted
 from tests import builders
 from tests.builders import pls_id, service
@@ -100,6 +101,26 @@ def test_connections_that_do_not_go_are_not_deleted_over_and_over(monkeypatch: p
     monkeypatch.setattr(world.azure, "delete_connection", note)
     assert len(repeated(world)) == 4  # now, after 15 s, after 30 s, after 2 min
     assert any(t.startswith("error Failed: The connections of") for t in told(world))
+
+
+@pytest.mark.parametrize("connections", [0, 2])
+def test_a_refused_delete_is_told_once_and_in_the_same_words(connections: int) -> None:
+    """By the run that heard it, and by those that know it from the row: two wordings look like two troubles."""
+    world = gone_service()
+    document = world.azure.document(pls_id("pls-0"))
+    made = [builders.connection("pls-0", f"c{n}") for n in range(connections)]
+    document["properties"]["privateEndpointConnections"] = made
+    world.azure.store(document)
+    method = "delete_connection" if connections else "delete_private_link_service"
+    world.azure.fail(method, Rejected("it is locked", code="ScopeLocked"), times=99)
+    first, second = (
+        [f for f in run.findings if f.severity is Severity.ERROR] for run in (world.run(), world.run())
+    )
+    assert first == second
+    assert [f.reason for f in first] == [Reason.FAILED]
+    repeated(world)
+    lines = [entry for entry in world.ledger.history("prod", 1000) if entry.kind == "finding"]
+    assert [(entry.reason, entry.sentence) for entry in lines] == [("Failed", first[0].sentence)]
 
 
 def test_a_list_and_a_get_that_differ_do_not_make_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:

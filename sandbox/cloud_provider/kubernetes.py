@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -28,8 +28,8 @@ class Kubernetes:
 
     def __init__(self, session: aiohttp.ClientSession, access: ClusterAccess) -> None:
         self._session, self._url = session, access.url
-        self._instance = uuid.uuid4()  # a new controller tells new events
-        self._told: dict[str, int] = {}  # event name → how often
+        # What was said of which Service → the event's name and how often. A new controller tells new events.
+        self._told: dict[tuple[str, ...], tuple[str, int]] = {}
         self._headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
 
     async def services(self) -> tuple[list[Json], str]:
@@ -75,10 +75,13 @@ class Kubernetes:
     async def tell(self, service: Json, kind: str, reason: str, message: str) -> None:
         """Tell an Event about a Service (`kind`: Normal or Warning); a repeated one counts up."""
         metadata, message = service["metadata"], message[:_MAX_MESSAGE]
-        said = uuid.uuid5(self._instance, f"{metadata['uid']} {kind} {reason} {message}").hex[:16]
+        said = (metadata["uid"], kind, reason, message)
         path = f"/api/v1/namespaces/{metadata['namespace']}/events"
-        name, now = f"{metadata['name'][:200]}.{said}", dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        count = self._told[name] = self._told.get(name, 0) + 1
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # By the time, as client-go names them: lists are sorted by name, so events of one second stay in their order.
+        name, count = self._told.get(said, (f"{metadata['name'][:200]}.{time.time_ns():x}", 0))
+        count += 1
+        self._told[said] = name, count
         if count > 1:
             try:
                 change = {"count": count, "lastTimestamp": now}

@@ -28,7 +28,6 @@ from sandbox.kubernetes.watching import Selection, Watches, WatchOptions
 Json = dict[str, Any]
 # Who called: the request log asks for it.
 USER = web.RequestKey("user", str)
-PUBLIC_PATHS = ("healthz", "livez", "readyz", "version")
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,9 @@ class Api:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to any request but the back door's; ApiError for a failure."""
         path = request.path.strip("/")
-        if path in PUBLIC_PATHS and path != "version":
-            return web.Response(text="ok")
-        if path not in PUBLIC_PATHS:
+        if path in discovery.HEALTH:
+            return web.Response(text=discovery.health(path, verbose="verbose" in request.query))
+        if path != "version":
             role = authenticate(
                 request.headers.get("Authorization", ""), self._settings.roles, self._entra_role
             )
@@ -106,9 +105,9 @@ class Api:
             return json_response(encode(found))
         if path.startswith("openapi/"):
             return await _openapi(request, path)
-        if path == reviews.PATH and request.method == "POST":
+        if request.method == "POST" and (review := reviews.review(path)):
             asked = parse(await request.read(), request.content_type)
-            return json_response(encode(reviews.access_review(role, asked)), 201)
+            return json_response(encode(review(role, asked)), 201)
         if not path.startswith(("api/", "apis/")):
             raise no_such_path()
         return await self._resource_call(request, role)

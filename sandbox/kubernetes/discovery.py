@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.kubernetes.resources import ALL_VERBS, Resource, by_root
+from sandbox.kubernetes.resources import RESOURCES, REVIEWS, Resource, by_root
 
 Json = dict[str, Any]
 
@@ -19,12 +19,16 @@ VERSION = {
     "compiler": "gc",
     "platform": "linux/amd64",
 }
-_BY_ROOT = by_root()
+_BY_ROOT = by_root(RESOURCES + REVIEWS)
+HEALTH = ("healthz", "livez", "readyz")
+_CHECKS = ("ping", "log", "etcd", "informer-sync", "shutdown")
 
 
 def document(path: str, address: str) -> Json | None:
     """The discovery document at a path (no slashes at its ends), or None."""
     match path:
+        case "":
+            return {"paths": _paths()}
         case "version":
             return VERSION
         case "api":
@@ -41,6 +45,18 @@ def document(path: str, address: str) -> Json | None:
     if path in groups:
         return {"kind": "APIGroup", "apiVersion": "v1", **_group(groups[path])}
     return None
+
+
+def health(name: str, *, verbose: bool) -> str:
+    """What a health check answers: all is well here."""
+    checks = "".join(f"[+]{check} ok\n" for check in _CHECKS)
+    return f"{checks}{name} check passed\n" if verbose else "ok"
+
+
+def _paths() -> list[str]:
+    groups = {root.rpartition("/")[0] for root in _BY_ROOT}
+    documents = ("openapi/v2", "openapi/v3", "version")
+    return sorted(f"/{path}" for path in {*_BY_ROOT, *groups, "apis", *documents, *HEALTH})
 
 
 def _core_versions(address: str) -> Json:
@@ -76,7 +92,7 @@ def _listed(row: Resource) -> Json:
         "singularName": row.kind.lower(),
         "namespaced": row.namespaced,
         "kind": row.kind,
-        "verbs": list(ALL_VERBS),
+        "verbs": list(row.verbs),
     }
     if row.short_names:
         found["shortNames"] = list(row.short_names)

@@ -31,6 +31,7 @@ class Resource:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
 
     @property
     def api_version(self) -> str:
@@ -106,9 +107,33 @@ RESOURCES = (
     Resource("endpointslices", "EndpointSlice", "discovery.k8s.io"),
 )
 
+# Answered, never stored.
+ACCESS_REVIEWS = Resource(
+    "selfsubjectaccessreviews",
+    "SelfSubjectAccessReview",
+    "authorization.k8s.io",
+    namespaced=False,
+    verbs=("create",),
+)
+RULES_REVIEWS = Resource(
+    "selfsubjectrulesreviews",
+    "SelfSubjectRulesReview",
+    "authorization.k8s.io",
+    namespaced=False,
+    verbs=("create",),
+)
+SUBJECT_REVIEWS = Resource(
+    "selfsubjectreviews",
+    "SelfSubjectReview",
+    "authentication.k8s.io",
+    namespaced=False,
+    verbs=("create",),
+)
+REVIEWS = (ACCESS_REVIEWS, RULES_REVIEWS, SUBJECT_REVIEWS)
+
 
 @cache
-def by_root() -> dict[str, tuple[Resource, ...]]:
+def by_root(resources: tuple[Resource, ...] = RESOURCES) -> dict[str, tuple[Resource, ...]]:
     """The resource types by the path of their group and version."""
-    ordered = sorted(RESOURCES, key=lambda row: row.root)
+    ordered = sorted(resources, key=lambda row: row.root)
     return {root: tuple(rows) for root, rows in groupby(ordered, key=lambda row: row.root)}

@@ -47,6 +47,9 @@ DeleteOptions: 1 gracePeriodSeconds int, 2 preconditions Preconditions, 3 orphan
 Preconditions: 1 uid string, 2 resourceVersion string
 SelfSubjectAccessReview: 1 metadata ObjectMeta, 2 spec SelfSubjectAccessReviewSpec
 SelfSubjectAccessReviewSpec: 1 resourceAttributes ResourceAttributes
+SelfSubjectRulesReview: 1 metadata ObjectMeta, 2 spec SelfSubjectRulesReviewSpec
+SelfSubjectRulesReviewSpec: 1 namespace string
+SelfSubjectReview: 1 metadata ObjectMeta
 ResourceAttributes: 1 namespace string, 2 verb string, 3 group string, 4 version string, 5 resource string, \
 6 subresource string, 7 name string
 Unknown: 1 typeMeta TypeMeta, 2 raw bytes, 3 contentEncoding string, 4 contentType string

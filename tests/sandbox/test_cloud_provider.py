@@ -253,3 +253,18 @@ def test_a_watch_from_a_forgotten_version_asks_for_a_new_list(world: World) -> N
 
     with pytest.raises(ExpiredError):
         asyncio.run(watch())
+
+
+def test_events_are_listed_in_the_order_of_their_telling(world: World) -> None:
+    """Bug caught: `kubectl get events` that shows the end of the work before its beginning."""
+    names = [f"told-{number}" for number in range(4)]
+    for name in names:
+        world.apply(name)
+        world.ready(name)
+
+    def reasons(name: str) -> list[str]:
+        events = world.sandbox.cluster("prod", "GET", "/api/v1/namespaces/default/events").body["items"]
+        return [event["reason"] for event in events if event["involvedObject"]["name"] == name]
+
+    until(lambda: all(len(reasons(name)) == 2 for name in names))
+    assert {tuple(reasons(name)) for name in names} == {("EnsuringLoadBalancer", "EnsuredLoadBalancer")}

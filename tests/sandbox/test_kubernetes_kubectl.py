@@ -180,8 +180,13 @@ def test_discovery_and_access(kubectl: Kubectl) -> None:
     listed = kubectl("api-resources", "-o", "name").split()
     assert {"services", "namespaces", "events"} <= set(listed)
     assert kubectl("auth", "can-i", "delete", "services") == "yes\n"
+    assert "sandbox-admin" in kubectl("auth", "whoami")
+    assert "readyz check passed" in kubectl("get", "--raw", "/readyz?verbose")
+    assert "/openapi/v2" in json.loads(kubectl("get", "--raw", "/"))["paths"]
     reader = Kubectl(kubectl.cluster, kubectl.home, "reader-token")
     assert reader.run("auth", "can-i", "delete", "services").stdout == "no\n"
+    allowed = [line for line in rows(reader("auth", "can-i", "--list")) if line[0] == "services"]
+    assert allowed == [["services", "[]", "[]", "[get", "list", "watch]"]]
     assert "cannot delete resource" in reader.run("delete", "svc", "kubernetes").stderr
 
 

@@ -129,6 +129,19 @@ def test_way_a_writes_nothing(world: Migration, before: dict[str, Json]) -> None
         assert world.status_lists() == set(before)
 
 
+def test_an_edit_by_hand_shows_in_the_plan(world: Migration) -> None:
+    """At once on a laptop; by the deployed functions as soon as the claim was left to the in-tree controller for long."""
+    world.configure("plan", {})
+    pls_id = world.make_ready("prod", "edited", pls_fqdns="a.example")
+    world.edit_by_hand(pls_id, lambda pls: pls["properties"].update(fqdns=["by-hand.example"]))
+    world.ready(pls_id, lambda has: has["fqdns"] == ["by-hand.example"])
+    update = "fqdns: by-hand.example → a.example"
+    assert update in world.shell("plsctl plan", 2, **WITHOUT_STORAGE)
+    world.shell("plsctl resync --wait --cluster prod")
+    world.wait("the plan with storage says the same", lambda: update in world.shell("plsctl plan", 0, 2, 3))
+    world.ready(pls_id, lambda has: has["fqdns"] == ["by-hand.example"])
+
+
 def test_ways_b_and_back_write_nothing(world: Migration, before: dict[str, Json]) -> None:
     """The page's own commands, there and back, with a look at the plan at each step; then runs that may write."""
     if not shutil.which("kubectl"):

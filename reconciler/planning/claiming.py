@@ -6,6 +6,7 @@ from reconciler import arm_ids
 from reconciler.claims import Wish
 from reconciler.desired import Desired, create_body, differences, update_body
 from reconciler.model import (
+    Absent,
     Frontend,
     LoadBalancer,
     Ownership,
@@ -61,40 +62,63 @@ def _claim(
         _refuse_basic(draft, load_balancer, frontend, elect)
         return
     pls_id = needs.wished_id(draft.observed.cluster, frontend, wish)
+    if not _gets_name(draft, world, elect, frontend, pls_id):
+        return
     goal = puts.goal_of(draft.observed, elect, wish, pls_id, frontend)
-    row = world.rows.get(arm_ids.key(pls_id))
-    if _elsewhere(draft, world, elect, frontend, pls_id):
-        return
-    if taken := _taken(draft, world, elect, frontend, pls_id):
-        if _is_freed_now(draft, pls_id):
-            waiting.for_name(draft, elect.service.key, pls_id)
-            return
-        _refuse(draft, elect, frontend, pls_id, taken)
-        return
-    draft.wished[arm_ids.key(pls_id)] = elect.service.key
-    seen = world.by_id.get(arm_ids.key(pls_id))
-    if seen is not None:  # used up by the move, also while that waits: nobody collects it meanwhile
-        draft.moved.add(arm_ids.key(pls_id))
-        draft.managed += 1
-    intent = rows.intent(draft.observed, elect, goal, row)
-    draft.record(intent)
-    row = intent if row else None
+    row = _noted(draft, world, verdicts, elect, goal, frontend)
     guards.claimed_since(draft, elect, row, wish.hash)
-    rows.share(draft, verdicts, frontend, pls_id)
-    notices.warn(draft, verdicts, frontend, pls_id)
-    incumbent = world.incumbent(frontend)
-    if incumbent and _group_unread(draft, world, elect, incumbent.pls_id):
-        return
-    if _group_unread(draft, world, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id):
+    if _unread(draft, world, frontend, verdicts, elect, pls_id):
         return
     if waiting.waits_for(draft, load_balancer, elect.service.key):
         return
     if not guards.settled(draft, elect, row, wish.hash):
         return
-    if seen is not None:
+    if seen := world.by_id.get(arm_ids.key(pls_id)):
         _move(draft, elect, goal, seen, row)
     elif not guards.backed_off(draft, guards.target_of(goal), row, (), elect.service.key):
         puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
+
+
+def _gets_name(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> bool:
+    """Whether the elect may have a PLS of this id on this frontend; if not, it is told why (P5)."""
+    seen = world.by_id.get(arm_ids.key(pls_id))
+    if seen is not None and world.hides_tenants(seen):
+        return False  # as is reported for all public frontends
+    if _elsewhere(draft, world, elect, frontend, pls_id):
+        return False
+    taken = _taken(draft, world, elect, frontend, pls_id)
+    if taken and _is_freed_now(draft, pls_id):
+        waiting.for_name(draft, elect.service.key, pls_id)
+    elif taken:
+        _refuse(draft, elect, frontend, pls_id, taken)
+    return not taken
+
+
+def _noted(
+    draft: Draft, world: World, verdicts: Verdicts, elect: Tenant, goal: Desired, frontend: Frontend
+) -> Ownership | None:
+    """The row of the PLS, with the claim noted in it; None where there was none before."""
+    key = arm_ids.key(goal.pls_id)
+    draft.wished[key] = elect.service.key
+    if key in world.by_id:  # used up by the move, also while that waits: nobody collects it meanwhile
+        draft.moved.add(key)
+        draft.managed += 1
+    row = world.rows.get(key)
+    intent = rows.intent(draft.observed, elect, goal, row)
+    draft.record(intent)
+    rows.share(draft, verdicts, frontend, goal.pls_id)
+    notices.warn(draft, verdicts, frontend, goal.pls_id)
+    return intent if row else None
+
+
+def _unread(
+    draft: Draft, world: World, frontend: Frontend, verdicts: Verdicts, elect: Tenant, pls_id: str
+) -> bool:
+    """P1: whether the group of the PLS, that of the one before it, or the NAT subnet could not be read."""
+    before = world.incumbent(frontend)
+    if before and isinstance(_group(draft, world, before.pls_id), Unknown):  # a missing one holds nothing
+        return _group_unread(draft, world, elect, before.pls_id)
+    return _group_unread(draft, world, elect, pls_id) or puts.subnet_unread(draft, verdicts, elect, pls_id)
 
 
 def _elsewhere(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> bool:
@@ -199,14 +223,19 @@ def _move(
         puts.put(draft, elect, goal, update_body(goal, seen), Reason.MOVE, changes, created=False)
 
 
-def _group_unread(draft: Draft, world: World, elect: Tenant, pls_id: str) -> bool:
-    """P1: where groups are looked into one by one, that of the PLS must have been; a missing one refuses."""
-    parsed, groups = arm_ids.parse(pls_id), draft.observed.groups
+def _group(draft: Draft, world: World, pls_id: str) -> Absent | Unknown | None:
+    """How the group of a PLS was seen where groups are looked into one by one; None where all is well."""
+    parsed, groups, key = arm_ids.parse(pls_id), draft.observed.groups, arm_ids.key(pls_id)
     if parsed is None or not groups:
-        return False
-    by_id = arm_ids.key(pls_id) in world.by_id or arm_ids.key(pls_id) in draft.observed.absent_pls
-    view = groups.get(parsed.resource_group.lower(), None if by_id else BEYOND)
-    if view is None:
+        return None
+    by_id = key in world.by_id or key in draft.observed.absent_pls
+    return groups.get(parsed.resource_group.lower(), None if by_id else BEYOND)
+
+
+def _group_unread(draft: Draft, world: World, elect: Tenant, pls_id: str) -> bool:
+    """P1: the group of the PLS must have been read; a missing one refuses."""
+    view, parsed = _group(draft, world, pls_id), arm_ids.parse(pls_id)
+    if view is None or parsed is None:
         return False
     why = f"could not be read ({view.reason})" if isinstance(view, Unknown) else "does not exist"
     draft.find(

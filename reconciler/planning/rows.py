@@ -98,5 +98,5 @@ def forget(draft: Draft, world: World) -> None:
             draft.forget.append(row.pls_id)
             continue
         draft.record(row)
-        if world.unread(row.pls_id):
+        if key not in world.by_id or world.hides_tenants(world.by_id[key]):
             draft.sharing += draft.acquaintance.sharing(row.pls_id)

@@ -31,13 +31,12 @@ class World:
         self.by_id = {arm_ids.key(p.id): p for p in self.pls}
         self.rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
         self.incumbents = {arm_ids.key(row.frontend_id): row for row in reversed(observed.ownership)}
+        self.standing = {arm_ids.key(f.id): (lb, f) for lb in self.load_balancers for f in lb.frontends}
         self.frontends = {
-            arm_ids.key(f.id): (lb, f)
-            for lb in self.load_balancers
-            for f in lb.frontends
-            if f.ip_version != "IPv6" and (f.internal or not isinstance(observed.public_ips, Unknown))
+            key: (lb, f)
+            for key, (lb, f) in self.standing.items()
+            if f.ip_version != "IPv6" and not self._is_unread(f)
         }
-        self.standing = {arm_ids.key(f.id) for lb in self.load_balancers for f in lb.frontends}
 
     def ours(self, pls: PrivateLinkService) -> bool:
         return is_ours(self.observed, pls, self.rows.get(arm_ids.key(pls.id)))
@@ -48,13 +47,13 @@ class World:
     def incumbent(self, frontend: Frontend) -> Ownership | None:
         return self.incumbents.get(arm_ids.key(frontend.id))
 
-    def unread(self, pls_id: str) -> bool:
-        """Whether a PLS, or who stands on its frontend, could not be seen: its group, or the public IP addresses."""
-        pls = self.by_id.get(arm_ids.key(pls_id))
-        if pls is None:
-            return True
-        frontend = arm_ids.key(pls.frontend_id)
-        return frontend in self.standing and frontend not in self.frontends
+    def _is_unread(self, frontend: Frontend) -> bool:
+        return not frontend.internal and isinstance(self.observed.public_ips, Unknown)
+
+    def hides_tenants(self, pls: PrivateLinkService) -> bool:
+        """Whether it cannot be told who stands on its frontend: the public IP addresses could not be read."""
+        _, frontend = self.standing.get(arm_ids.key(pls.frontend_id), (None, None))
+        return frontend is not None and self._is_unread(frontend)
 
     def frontends_without_pls(self) -> list[tuple[LoadBalancer, Frontend]]:
         """Those with a tenant that asks for one."""

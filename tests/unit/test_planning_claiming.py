@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from reconciler import arm_ids
-from reconciler.claims import Wish, read_claim
-from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent, Ownership, Reservation, ServiceRef, Unknown
+from reconciler.claims import LB_IPV4, Wish, read_claim
+from reconciler.model import (
+    CLUSTER_TAG,
+    OWNER_TAG,
+    Absent,
+    Ownership,
+    PublicIp,
+    Reservation,
+    ServiceRef,
+    Unknown,
+)
 from reconciler.plan import Reason, Severity
 from reconciler.tenancy import uid_prefix
 from tests.builders import (
@@ -242,6 +252,21 @@ def test_p4_not_while_another_service_stands_on_the_old_frontend() -> None:
     assert found(result, Reason.NAME_TAKEN).service == "shop/web"
 
 
+def test_p4_not_while_nobody_can_tell_who_stands_on_the_old_frontend() -> None:
+    """Without the public IP addresses a public frontend is left untouched, and so is the PLS on it."""
+    web = service(settings={"name": "mine"})
+    sharer = service("sharer", internal=False, annotations={LB_IPV4: "20.0.0.1"})
+    new, old = frontend(web), frontend(web, lb=EXTERNAL)
+    shared: dict[str, Any] = {"frontends": [new, old], "links": [pls(old, web, "mine")]}
+    address = PublicIp(old.public_ip_id, "ip", "20.0.0.1")
+    told = decide(web, sharer, public_ips=(address,), **shared)
+    assert found(told, Reason.NAME_TAKEN).service == "shop/web"
+    dark = decide(web, sharer, public_ips=Unknown("403"), **shared)
+    assert (told.writes, dark.writes) == ((), ())
+    assert "403" in found(dark, Reason.UNKNOWN_VIEW).sentence
+    assert Reason.NAME_TAKEN not in reasons(dark)
+
+
 def test_p4_waits_for_a_pls_in_transit() -> None:
     """Nothing is put over an operation under way."""
     web = service(settings={"name": "mine"})
@@ -424,6 +449,16 @@ def test_p1_no_second_pls_while_the_group_of_the_first_is_unread() -> None:
     result = decide(web, ownership=(before,), groups={GROUP.lower(): None, "unread": Unknown("403")})
     assert result.writes == ()
     assert "unread" in found(result, Reason.UNKNOWN_VIEW).sentence
+
+
+def test_p1_a_group_that_went_with_the_pls_in_it_stops_nothing() -> None:
+    """The claim asks for another group since; the row that names the old one goes in this very run."""
+    web = service()
+    before = row(pls_id("mine", "old"), web, frontend(web).id, resource_guid="guid")
+    views = {GROUP.lower(): None, "old": Absent.GROUP_NOT_FOUND}
+    result = decide(web, ownership=(before,), groups=views, absent_pls=frozenset({before.pls_id.lower()}))
+    assert put_of(result).service == "shop/web"
+    assert (reasons(result), result.forget) == ([], (before.pls_id,))
 
 
 def test_p1_a_subnet_that_could_not_be_read_stops_only_its_service() -> None:

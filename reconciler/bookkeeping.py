@@ -12,6 +12,7 @@ from reconciler import arm_ids
 from reconciler.errors import Conflict, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.model import IN_TRANSIT, WAIT, Observed, Ownership, known
 from reconciler.plan import (
+    NAT_IPS,
     DeleteConnection,
     DeletePls,
     Finding,
@@ -87,6 +88,7 @@ def _noted(row: Ownership, write: Write, now: datetime) -> Ownership:
     again = row.written_hash == content(write)
     return replace(
         row,
+        nat_ips=() if _gives_addresses_anew(write) else row.nat_ips,
         written_hash=content(write),
         written_at=now,
         written_count=row.written_count + 1 if again else 1,
@@ -95,6 +97,11 @@ def _noted(row: Ownership, write: Write, now: datetime) -> Ownership:
         last_error=row.last_error if again else "",
         last_error_code=row.last_error_code if again else "",
     )
+
+
+def _gives_addresses_anew(write: Write) -> bool:
+    """Whether dynamic addresses will be others: perhaps as many, so that the old ones would pass for them."""
+    return isinstance(write, PutPls) and any(change.property == NAT_IPS for change in write.changes)
 
 
 def settle(

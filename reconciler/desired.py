@@ -17,7 +17,7 @@ from typing import Any
 from reconciler import arm_ids
 from reconciler.claims import Wish
 from reconciler.model import CLUSTER_TAG, OWNER_TAG, ClusterConfig, Json, NatIp, PrivateLinkService
-from reconciler.plan import Change
+from reconciler.plan import NAT_IPS, Change
 
 MAX_NAME = 80
 READ_ONLY = ("etag", "type", "name", "id")
@@ -100,7 +100,7 @@ def differences(goal: Desired, seen: PrivateLinkService) -> tuple[Change, ...]:
     if not arm_ids.same(goal.frontend_id, seen.frontend_id):
         changes.append(Change("frontend", seen.frontend_id, goal.frontend_id))
     if _nat_ips_differ(goal.nat_ips, seen.nat_ips):
-        changes.append(Change("ipConfigurations", _brief(seen.nat_ips), _brief(goal.nat_ips)))
+        changes.append(Change(NAT_IPS, _brief(seen.nat_ips), _brief(goal.nat_ips)))
     for name, before, after in (
         ("fqdns", seen.fqdns, goal.fqdns),
         ("visibility", seen.visibility, goal.visibility),
@@ -146,7 +146,7 @@ def _brief(nat_ips: tuple[NatIp, ...]) -> list[str]:
 def first_settings(body: Json) -> tuple[Change, ...]:
     """What a new PLS will be, by its PUT body: the properties that say something, as :func:`differences` calls them."""
     properties, nowhere = body["properties"], PrivateLinkService("", "", "")
-    nat_ips = tuple(_nat_ip(c) for c in properties["ipConfigurations"])
+    nat_ips = tuple(_nat_ip(c) for c in properties[NAT_IPS])
     goal = Desired(
         pls_id="",
         location=body["location"],
@@ -194,7 +194,7 @@ def update_body(goal: Desired, seen: PrivateLinkService) -> Json:
     properties = {k: v for k, v in raw_properties.items() if k not in READ_ONLY_PROPERTIES}
     laid_over = _properties(goal)
     if not _nat_ips_differ(goal.nat_ips, seen.nat_ips):
-        del laid_over["ipConfigurations"]
+        del laid_over[NAT_IPS]
     properties.update(laid_over)
     if not arm_ids.same(goal.frontend_id, seen.frontend_id):
         properties["loadBalancerFrontendIpConfigurations"] = [{"id": goal.frontend_id}]
@@ -220,7 +220,7 @@ def _merged_tags(seen: PrivateLinkService, tags: Mapping[str, str]) -> dict[str,
 
 def _properties(goal: Desired) -> dict[str, Any]:
     return {
-        "ipConfigurations": [_ip_configuration(ip) for ip in goal.nat_ips],
+        NAT_IPS: [_ip_configuration(ip) for ip in goal.nat_ips],
         "fqdns": list(goal.fqdns),
         "enableProxyProtocol": goal.proxy_protocol,
         "visibility": {"subscriptions": list(goal.visibility)},

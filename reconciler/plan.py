@@ -82,6 +82,9 @@ class Finding:
     pls_id: str = ""
 
 
+NAT_IPS = "ipConfigurations"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One property that an update changes."""

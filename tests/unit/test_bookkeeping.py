@@ -108,6 +108,17 @@ def test_deletes_and_subnets_note_an_intent_too() -> None:
         assert (once.written_count, twice.written_count) == (1, 2)
 
 
+def test_addresses_are_forgotten_before_azure_gives_out_others() -> None:
+    """Another subnet, as many addresses: the old ones would pass for the new ones for good."""
+    there = pls(frontend(WEB), WEB)
+    known = row(there, WEB, nat_ips=("10.224.0.7",))
+    moved = service(settings={"ip-configuration-subnet": "pls-subnet"})
+    for asks, kept in ((moved, ()), (service(settings={"fqdns": "a"}), known.nat_ips)):
+        plan = decide(asks, links=[there], ownership=(known,))
+        assert put_of(plan).reason is Reason.UPDATE
+        assert bookkeeping.intents(plan, NOW)[0].nat_ips == kept
+
+
 # Outcomes
 
 

@@ -275,8 +275,8 @@ def _is_ipv4(text: str) -> bool:
 
 
 def _visibility(value: str, prefix: str, mistakes: list[str]) -> tuple[str, ...]:
-    listed = _subscriptions(VISIBILITY, value, prefix, mistakes)
-    return (EVERYONE,) if EVERYONE in listed else listed
+    """One star anywhere is everyone, whatever else is listed, and however much."""
+    return (EVERYONE,) if EVERYONE in entries(value) else _subscriptions(VISIBILITY, value, prefix, mistakes)
 
 
 def _subscriptions(name: str, value: str, prefix: str, mistakes: list[str]) -> tuple[str, ...]:

@@ -249,6 +249,11 @@ def test_more_subscriptions_than_private_link_allows_are_a_mistake(name: str) ->
     assert "101" in mistakes({name: " ".join(listed)})
 
 
+def test_a_star_among_more_subscriptions_than_allowed_is_still_everyone() -> None:
+    """The peer sends the star alone, and Azure never sees the others."""
+    assert wish({"visibility": " ".join(["*", *map(str, range(101))])}).visibility == ("*",)
+
+
 # Odds and ends
 
 

@@ -148,7 +148,7 @@ def _of_row(name: str, part: Sharing, row: Ownership, ownerless: Finding | None)
             ready, reason, message = True, SHARED if shared else PROVISIONED, f"{use}; it is ready."
         case "Deleting":
             ready, reason, message = False, DELETING, f"{use}; it is being deleted."
-        case "Failed":
+        case "Failed" | "Canceled":
             ready, reason, message = False, FAILED, f"{use}; Azure could not provision it. It is tried again."
         case _:
             ready, reason, message = False, PROVISIONING, f"{use}; Azure is provisioning it."

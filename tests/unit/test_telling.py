@@ -71,7 +71,8 @@ def test_t2_sharers_without_an_owner_stay_ready_and_hear_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"), [("Updating", "Provisioning"), ("Deleting", "Deleting"), ("Failed", "Failed")]
+    ("state", "reason"),
+    [("Updating", "Provisioning"), ("Deleting", "Deleting"), ("Failed", "Failed"), ("Canceled", "Failed")],
 )
 def test_t3_a_pls_in_another_state_is_not_ready(state: str, reason: str) -> None:
     """Accepted is not done."""

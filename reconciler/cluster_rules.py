@@ -65,6 +65,10 @@ def _tags(tags: Mapping[Any, Any]) -> Iterator[str]:
             yield f"{where}: wanted: at most 512 characters without < > % & \\ ? /"
         if isinstance(value, str) and len(value) > 256:
             yield f"{where}: wanted: at most 256 characters"
+    names = list(tags)
+    for again, first in _repeated({index: (name,) for index, name in enumerate(names)}):
+        where = f"tags.{shown(names[again])[1:-1]}"
+        yield f"{where}: is {shown(names[first])} in another case, and Azure keeps one of them"
     if len(tags) > MOST_TAGS - len(OWN_TAGS):
         yield f"tags: Azure keeps at most {MOST_TAGS}, two of them for the reconciler"
 

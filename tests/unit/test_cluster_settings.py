@@ -225,6 +225,7 @@ def test_a_prefix_of_one_s_own_means_no_in_tree_controller() -> None:
         ({"settleSeconds": "150"}, "settleSeconds: is '150'; wanted: a valid integer"),
         ({"defaultSubnet": "/subscriptions/x/subnets/y"}, "defaultSubnet: is '/subscriptions/x/subnets/y'; wanted: the name alone, not a resource id; at most 80 characters"),
         ({"tags": {"k8s-azure-owner-service": "x"}}, "tags.k8s-azure-owner-service: is a tag of the reconciler itself"),
+        ({"tags": {"env": "x", "ENV": "x"}}, "tags.ENV: is 'env' in another case, and Azure keeps one of them"),
         ({"tags": {"a/b": "x"}}, "tags.a/b: wanted: at most 512 characters without < > % & \\ ? /"),
         ({"tags": {"a": 1}}, "tags.a: is '1'; wanted: a valid string"),
         ({"plsPrefix": ""}, f"plsPrefix: is ''; wanted: the beginning of annotation keys, such as {STANDARD_PREFIX}"),

@@ -99,6 +99,7 @@ class _App:
     def application(self) -> web.Application:
         """The aiohttp application: one handler, ARM's paths are not aiohttp's."""
         app = web.Application(client_max_size=_BODY_LIMIT)
+        app.on_response_prepare.append(_unnamed)
         app.router.add_route("*", "/{path:.*}", self._serve)
         return app
 
@@ -231,6 +232,11 @@ def _response(status: int, body: Any, headers: dict[str, str]) -> web.Response:
         return web.Response(status=status, headers=all_headers)
     text = json.dumps(body)
     return web.Response(status=status, text=text, headers=all_headers, content_type="application/json")
+
+
+async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
+    """ARM does not name its server."""
+    response.headers.popall("Server", None)
 
 
 def _reset(request: web.Request) -> None:

@@ -68,7 +68,9 @@ class _Call:
         return "" if named == "application/octet-stream" else named
 
     async def body(self) -> Any:
-        return parse(await self.request.read(), self.media_type)
+        """The body of a create or update; a patch's is no object yet."""
+        kind = "" if self.target.verb == "patch" else self.at.resource.kind
+        return parse(await self.request.read(), self.media_type, kind)
 
     def object(self, entry: Entry, status: int = 200) -> web.Response:
         return json_response(self.renderer.one(entry), status)
@@ -106,10 +108,10 @@ class Api:
         if path.startswith("openapi/"):
             return await _openapi(request, path)
         if request.method == "POST" and (review := reviews.review(path)):
-            asked = parse(await request.read(), request.content_type)
+            asked = parse(await request.read(), request.content_type, "Review")
             return json_response(encode(review(role, asked)), 201)
         if not path.startswith(("api/", "apis/")):
-            raise no_such_path()
+            return web.Response(status=404, text="404 page not found\n")
         return await self._resource_call(request, role)
 
     def _entra_role(self, token: str) -> Role | None:
@@ -154,7 +156,8 @@ class Api:
             since = int(query.get("resourceVersion") or 0)
             seconds = float(query.get("timeoutSeconds") or self._settings.watch_seconds)
         except ValueError as error:
-            raise bad_request(f"invalid watch options: {error}") from error
+            parsed = str(error).rpartition(": ")[2].strip("'")
+            raise bad_request(f'strconv.ParseUint: parsing "{parsed}": invalid syntax') from error
         bookmarks = query.get("allowWatchBookmarks") in ("1", "true")
         return WatchOptions(
             since=since,

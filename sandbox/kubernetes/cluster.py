@@ -21,7 +21,7 @@ from sandbox.kubernetes.faults import Faults, RequestLog
 from sandbox.kubernetes.listening import Listening
 from sandbox.kubernetes.registry import Registry
 from sandbox.kubernetes.seeding import keep_identity, seed, stable_uid
-from sandbox.kubernetes.server import Server, log_answer
+from sandbox.kubernetes.server import Server, log_answer, real_headers
 from sandbox.kubernetes.service_addresses import Allocations
 from sandbox.kubernetes.store import Store
 from sandbox.kubernetes.strategies import strategies
@@ -149,7 +149,7 @@ async def start_cluster(options: ClusterOptions, authority: Authority) -> Runnin
 
 async def _runner(server: Server) -> web.AppRunner:
     app = server.application()
-    app.on_response_prepare.append(log_answer)
+    app.on_response_prepare.extend((real_headers, log_answer))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     return runner

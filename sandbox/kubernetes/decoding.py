@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.kubernetes.errors import ApiError, bad_request
+from sandbox.kubernetes.errors import ApiError, bad_request, unrecognized
 from sandbox.kubernetes.protobuf import decode_object
 from sandbox.kubernetes.resources import Resource
 from sandbox.kubernetes.schema import Field, Message, messages
@@ -52,8 +52,8 @@ _Timeless.yaml_implicit_resolvers = {
 }
 
 
-def parse(body: bytes, media_type: str) -> Any:
-    """A body as plain data. 400 for what does not parse, 415 for a type nobody reads here."""
+def parse(body: bytes, media_type: str, kind: str = "") -> Any:
+    """A body as plain data: an object of a kind, or a patch. 400 for what does not parse, 415 for other types."""
     try:
         if media_type.endswith("json") or not media_type:
             return json.loads(body)
@@ -62,11 +62,19 @@ def parse(body: bytes, media_type: str) -> Any:
         if media_type == "application/vnd.kubernetes.protobuf":
             return decode_object(body)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise bad_request(f"the object provided is unrecognized: {error}") from error
+        why = _go_json(error) if isinstance(error, json.JSONDecodeError) else str(error)
+        raise (unrecognized(body, kind, why) if kind else bad_request(why)) from error
     accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     raise ApiError(
         415, f"the body of the request was in an unknown format - accepted media types: {accepted}"
     )
+
+
+def _go_json(error: json.JSONDecodeError) -> str:
+    """As Go's parser tells where JSON goes wrong."""
+    if not error.doc[error.pos :].strip():
+        return "unexpected end of JSON input"
+    return f"invalid character '{error.doc[error.pos]}' looking for beginning of value"
 
 
 def _omitted(value: object, row: Field) -> bool:
@@ -192,7 +200,7 @@ def check_type(document: Any, resource: Resource) -> None:
     if kind != resource.kind:
         raise bad_request(
             f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}:'
-            f" converting ({kind}) to ({resource.kind}): unknown conversion"
+            f" converting (v1.{kind}) to (core.{resource.kind}): unknown conversion"
         )
 
 

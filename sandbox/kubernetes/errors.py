@@ -72,7 +72,7 @@ class ApiError(Exception):
 
 def _details(resource: Resource, name: str) -> Json:
     group = {"group": resource.group} if resource.group else {}
-    return {"name": name, **group, "kind": resource.plural}
+    return {**({"name": name} if name else {}), **group, "kind": resource.plural}
 
 
 def not_found(resource: Resource, name: str) -> ApiError:
@@ -138,6 +138,22 @@ def bad_request(message: str) -> ApiError:
 def gone(message: str, continue_token: str = "") -> ApiError:
     metadata = {"continue": continue_token} if continue_token else {}
     return ApiError(410, message, metadata=metadata)
+
+
+def too_new(version: int, current: int) -> ApiError:
+    """A version from the future: client-go tells it from other timeouts by its cause."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    details = {"causes": [cause], "retryAfterSeconds": 1}
+    said = f"Timeout: Too large resource version: {version}, current: {current}"
+    return ApiError(504, said, details=details, headers={"Retry-After": "1"})
+
+
+def unrecognized(body: bytes, kind: str, why: str) -> ApiError:
+    """400 for a body that cannot be parsed; it shows where it begins, in hexadecimal unless it is an object."""
+    start = body[:30].decode(errors="replace") if body.startswith(b"{") else body[:30].hex()
+    shown = (start + (" ..." if len(body) > 30 else "")) if body else "<empty>"
+    said = f"couldn't get version/kind; json parse error: {why}"
+    return ApiError(400, f"the object provided is unrecognized (must be of type {kind}): {said} ({shown})")
 
 
 def unauthorized() -> ApiError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.kubernetes.errors import ApiError, bad_request, gone
+from sandbox.kubernetes.errors import bad_request, gone, too_new
 from sandbox.kubernetes.resources import Resource
 from sandbox.kubernetes.selectors import selector
 from sandbox.kubernetes.store import Entry, Snapshot, Store, TooOldError, key_of
@@ -73,11 +74,10 @@ def _number(query: Mapping[str, str], name: str) -> int:
 def _start(store: Store, resource: Resource, prefix: str, query: Mapping[str, str]) -> tuple[Snapshot, str]:
     token = query.get("continue", "")
     if not token:
-        _check_not_ahead(store, _number(query, "resourceVersion"))
-        return store.snapshot(resource), prefix
+        return _at_version(store, resource, query), prefix
     version, key = _parsed(token)
     if not key.startswith(prefix):
-        raise bad_request(f"continue key is not valid: {key!r} is outside this list")
+        raise bad_request(f'invalid continue token: continue key is not valid: "{key}"')
     if version == INCONSISTENT:
         return store.snapshot(resource), key
     try:
@@ -86,9 +86,17 @@ def _start(store: Store, resource: Resource, prefix: str, query: Mapping[str, st
         raise gone(EXPIRED, _token(INCONSISTENT, key)) from None
 
 
-def _check_not_ahead(store: Store, version: int) -> None:
+def _at_version(store: Store, resource: Resource, query: Mapping[str, str]) -> Snapshot:
+    """What is, or with `resourceVersionMatch=Exact` what was."""
+    version = _number(query, "resourceVersion")
     if version > store.version:
-        raise ApiError(504, f"Too large resource version: {version}, current: {store.version}", "Timeout")
+        raise too_new(version, store.version)
+    if query.get("resourceVersionMatch") != "Exact" or version == store.version:
+        return store.snapshot(resource)
+    try:
+        return store.at(resource, version)
+    except TooOldError:
+        raise gone("The resourceVersion for the provided list is too old.") from None
 
 
 def _token(version: int, key: str) -> str:
@@ -101,4 +109,5 @@ def _parsed(token: str) -> tuple[int, str]:
         content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return int(content["rv"]), str(content["start"]).removesuffix("\0")
     except (ValueError, KeyError, TypeError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
+        why = "illegal base64 data at input byte 0" if isinstance(error, binascii.Error) else "not our JSON"
+        raise bad_request(f"invalid continue token: continue key is not valid: {why}") from error

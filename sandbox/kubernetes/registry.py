@@ -35,6 +35,7 @@ from sandbox.kubernetes.validation import metadata_causes
 Json = dict[str, Any]
 
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
@@ -189,9 +190,7 @@ class Registry:
             metadata.pop("namespace", None)
             return
         if metadata.get("namespace", namespace) != namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+            raise bad_request(OTHER_NAMESPACE)
         home = self._store.get(NAMESPACES, key_of("", namespace))
         if home is None:
             raise not_found(NAMESPACES, namespace)
@@ -209,7 +208,7 @@ class Registry:
                 f"the name of the object ({ours['name']}) does not match the name on the URL ({at.name})"
             )
         if ours.get("namespace", at.namespace) != at.namespace:
-            raise bad_request("the namespace of the object does not match the namespace on the request")
+            raise bad_request(OTHER_NAMESPACE)
         if ours.get("uid", theirs.get("uid")) != theirs.get("uid"):
             if uid_conflicts:
                 self._check_preconditions(at, old, {"uid": ours["uid"]})

@@ -21,7 +21,7 @@ _OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
 def selector(resource: Resource, labels: str, fields: str) -> Predicate | None:
     """Both selectors as one predicate, or None when there is nothing to select."""
     tests = [_label_test(part) for part in _parts(labels)]
-    tests += [_field_test(resource, part, labels, fields) for part in _parts(fields)]
+    tests += [_field_test(resource, part, fields) for part in _parts(fields)]
     return (lambda item: all(test(item) for test in tests)) if tests else None
 
 
@@ -46,23 +46,21 @@ def _label_test(text: str) -> Predicate:
     if found := _EXISTS.match(text):
         negated, name = found.groups()
         return lambda item: (name in _labels(item)) is not bool(negated)
-    raise bad_request(f'unable to parse requirement: found "{text}", expected: !, identifier')
+    found_text = text.split()[1] if len(text.split()) > 1 else ""
+    expected = "in, notin, =, ==, !=, gt, lt" if found_text else "!, identifier"
+    raise bad_request(f"unable to parse requirement: found '{found_text or text}', expected: {expected}")
 
 
-def _field_test(resource: Resource, text: str, labels: str, fields: str) -> Predicate:
+def _field_test(resource: Resource, text: str, fields: str) -> Predicate:
     found = re.match(r"^([^=!]+)(!=|==|=)(.*)$", text)
     if found is None:
-        raise bad_request(f"invalid field selector: {text!r}; can't understand it")
+        raise bad_request(f"invalid selector: '{fields}'; can't understand '{text}'")
     path, operator, wanted = found.groups()
     known = ("metadata.name", *resource.fields)
     if resource.namespaced:
         known += ("metadata.namespace",)
     if path not in known:
-        shown = f'{{"{resource.group}" "{resource.version}" "{resource.plural}"}}'
-        raise bad_request(
-            f'Unable to find {shown} that match label selector "{labels}", field selector'
-            f' "{fields}": field label not supported: {path}'
-        )
+        raise bad_request(f"field label not supported: {path}")
     keys = ("source.component" if path == "source" else path).split(".")
     return lambda item: (_at(item, keys) == wanted) is (operator != "!=")
 

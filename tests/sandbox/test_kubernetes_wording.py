@@ -238,3 +238,86 @@ def test_a_port_keeps_its_node_port_by_its_name(cluster: Cluster) -> None:
     body = {"spec": {"ports": [{"name": "http", "port": 81}]}}
     found = cluster.ok("PATCH", f"{SERVICES}/web?dryRun=All", body, content=MERGE)
     assert found["spec"]["ports"][0]["nodePort"] == 30800
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        (
+            "POST",
+            "",
+            b"x",
+            400,
+            "the object provided is unrecognized (must be of type Service): couldn't get version/kind;"
+            " json parse error: invalid character 'x' looking for beginning of value (78)",
+        ),
+        (
+            "POST",
+            "",
+            b"",
+            400,
+            "the object provided is unrecognized (must be of type Service): couldn't get version/kind;"
+            " json parse error: unexpected end of JSON input (<empty>)",
+        ),
+        (
+            "POST",
+            "",
+            b'{"kind":"Pod","apiVersion":"v1"}',
+            400,
+            'Pod in version "v1" cannot be handled as a Service:'
+            " converting (v1.Pod) to (core.Service): unknown conversion",
+        ),
+        (
+            "PUT",
+            "/web",
+            b'{"metadata":{"name":"web","namespace":"other"}}',
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        ("GET", "?fieldSelector=foo=bar", b"", 400, "field label not supported: foo"),
+        (
+            "GET",
+            "?labelSelector=a+b",
+            b"",
+            400,
+            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+        ),
+        ("GET", "?limit=many", b"", 400, 'strconv.ParseInt: parsing "many": invalid syntax'),
+        ("GET", "?watch=1&resourceVersion=x", b"", 400, 'strconv.ParseUint: parsing "x": invalid syntax'),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused_in_kubernetes_words(
+    cluster: Cluster, method: str, path: str, body: bytes, status: int, said: str
+) -> None:
+    """Bug caught: sentences of our own parsers, in which nobody recognizes Kubernetes."""
+    headers = {"Authorization": "Bearer admin-token", "Content-Type": "application/json"}
+    url = f"{cluster.running.url}{SERVICES}{path}"
+    answer = cluster.pool.request(method, url, body=body, headers=headers)
+    assert (answer.status, json.loads(answer.data)["message"]) == (status, said)
+
+
+def test_a_version_of_the_future_is_told_as_client_go_expects_it(cluster: Cluster) -> None:
+    """Bug caught: informers that begin anew instead of waiting, since they do not know the cause."""
+    current = int(cluster.ok("GET", SERVICES)["metadata"]["resourceVersion"])
+    status, answer = cluster.call("GET", f"{SERVICES}?resourceVersion={current + 5}")
+    assert (status, answer["reason"]) == (504, "Timeout")
+    assert answer["message"] == f"Timeout: Too large resource version: {current + 5}, current: {current}"
+    assert answer["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+def test_a_list_at_an_exact_version_is_that_version_or_none(cluster: Cluster) -> None:
+    """Bug caught: today's list under yesterday's version."""
+    current = cluster.ok("GET", SERVICES)["metadata"]["resourceVersion"]
+    exact = f"{SERVICES}?resourceVersionMatch=Exact&resourceVersion="
+    assert cluster.ok("GET", exact + current)["metadata"]["resourceVersion"] == current
+    status, answer = cluster.call("GET", f"{exact}1")
+    assert (status, answer["message"]) == (410, "The resourceVersion for the provided list is too old.")
+
+
+def test_answers_name_no_server_and_carry_an_audit_id(cluster: Cluster) -> None:
+    """Bug caught: the web framework's name in front of every client."""
+    headers = {"Authorization": "Bearer admin-token"}
+    answer = cluster.pool.request("GET", cluster.running.url + SERVICES, headers=headers)
+    assert "Server" not in answer.headers
+    assert answer.headers["Audit-Id"]
+    assert answer.headers["Cache-Control"] == "no-cache, private"

@@ -16,8 +16,16 @@ from typing import Any
 
 from reconciler import arm_ids
 from reconciler.claims import Wish
-from reconciler.model import CLUSTER_TAG, OWNER_TAG, ClusterConfig, Json, NatIp, PrivateLinkService
-from reconciler.plan import NAT_IPS, Change
+from reconciler.model import (
+    CLUSTER_TAG,
+    ENDED_BADLY,
+    OWNER_TAG,
+    ClusterConfig,
+    Json,
+    NatIp,
+    PrivateLinkService,
+)
+from reconciler.plan import NAT_IPS, STATE, Change
 
 MAX_NAME = 80
 READ_ONLY = ("etag", "type", "name", "id")
@@ -95,8 +103,8 @@ def content_hash(goal: Desired) -> str:
 def differences(goal: Desired, seen: PrivateLinkService) -> tuple[Change, ...]:
     """The properties in which the PLS differs from its desired state by the peer's rule."""
     changes = []
-    if seen.provisioning_state in ("Failed", "Canceled"):
-        changes.append(Change("provisioningState", seen.provisioning_state, "Succeeded"))
+    if seen.provisioning_state in ENDED_BADLY:
+        changes.append(Change(STATE, seen.provisioning_state, "Succeeded"))
     if not arm_ids.same(goal.frontend_id, seen.frontend_id):
         changes.append(Change("frontend", seen.frontend_id, goal.frontend_id))
     if _nat_ips_differ(goal.nat_ips, seen.nat_ips):
@@ -189,19 +197,17 @@ def update_body(goal: Desired, seen: PrivateLinkService) -> Json:
     Foreign tags and properties nobody here knows survive; IP configurations are replaced as a whole,
     and only when they differ, since their names are never compared.
     """
-    body = {k: v for k, v in seen.raw.items() if k not in READ_ONLY}
-    raw_properties = dict(seen.raw.get("properties") or {})
-    properties = {k: v for k, v in raw_properties.items() if k not in READ_ONLY_PROPERTIES}
+    body = tag_body(seen, dict(_tags_to_set(goal, seen)))
     laid_over = _properties(goal)
     if not _nat_ips_differ(goal.nat_ips, seen.nat_ips):
         del laid_over[NAT_IPS]
-    properties.update(laid_over)
     if not arm_ids.same(goal.frontend_id, seen.frontend_id):
-        properties["loadBalancerFrontendIpConfigurations"] = [{"id": goal.frontend_id}]
-    body["location"] = seen.location or goal.location
-    body["tags"] = _merged_tags(seen, dict(_tags_to_set(goal, seen)))
-    body["properties"] = properties
-    return body
+        laid_over["loadBalancerFrontendIpConfigurations"] = [{"id": goal.frontend_id}]
+    return {
+        **body,
+        "location": seen.location or goal.location,
+        "properties": {**body["properties"], **laid_over},
+    }
 
 
 def tag_body(seen: PrivateLinkService, tags: Mapping[str, str]) -> Json:

@@ -82,6 +82,8 @@ class Finding:
     pls_id: str = ""
 
 
+# Properties that a change may be of, by which something else is decided.
+STATE = "provisioningState"
 NAT_IPS = "ipConfigurations"
 
 

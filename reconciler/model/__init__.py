@@ -24,6 +24,7 @@ from reconciler.model.ledger import PLANNED, Ownership, Reservation, Sharing
 from reconciler.model.observed import WAIT, Absent, Observed, Proof, Unknown, known
 from reconciler.model.resources import (
     CLUSTER_TAG,
+    ENDED_BADLY,
     IN_TRANSIT,
     OWNER_TAG,
     Connection,
@@ -40,6 +41,7 @@ from reconciler.model.services import CONDITION, Condition, Service, ServiceEven
 __all__ = [
     "CLUSTER_TAG",
     "CONDITION",
+    "ENDED_BADLY",
     "IN_TRANSIT",
     "OWNER_TAG",
     "PLANNED",

@@ -10,7 +10,9 @@ Json = Mapping[str, Any]
 
 CLUSTER_TAG = "k8s-azure-cluster-name"
 OWNER_TAG = "k8s-azure-owner-service"
-IN_TRANSIT = ("Creating", "Updating", "Deleting")  # provisioning states while an operation runs
+# Provisioning states: while an operation runs, and once one has ended badly.
+IN_TRANSIT = ("Creating", "Updating", "Deleting")
+ENDED_BADLY = ("Failed", "Canceled")
 
 
 @dataclass(frozen=True, slots=True)

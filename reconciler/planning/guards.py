@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler import arm_ids
 from reconciler.desired import Desired, content_hash
-from reconciler.model import Ownership, PrivateLinkService, Subnet
+from reconciler.model import ENDED_BADLY, Ownership, PrivateLinkService, Subnet
 from reconciler.plan import (
     DELETED,
     DISCONNECTED,
+    STATE,
     SUBNET,
     Change,
     PutSubnet,
@@ -35,8 +36,6 @@ from reconciler.planning.verdicts import Tenant
 # The same content is written again after 0 s, 30 s, 2 min, 10 min, then hourly.
 REPEAT_DELAYS = (0, 30, 120, 600, 3600)
 FIGHT_FROM = 3
-ENDED_BADLY = ("Failed", "Canceled")
-STATE = "provisioningState"
 POLICY = "privateLinkServiceNetworkPolicies"
 # What was asked to go is asked again no sooner, and looked at this often until then.
 DELETING = timedelta(seconds=15)

@@ -14,7 +14,7 @@ from reconciler.model import (
     PrivateLinkService,
     Subnet,
 )
-from reconciler.plan import Change, PutPls, Reason, Severity
+from reconciler.plan import STATE, Change, PutPls, Reason, Severity
 from reconciler.planning import collecting, guards, notices, puts, rows, waiting
 from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
@@ -193,7 +193,7 @@ def _owned(
         draft.record(guards.satisfied(draft.ownership[arm_ids.key(pls.id)], wish.hash, draft.observed.now))
         return
     drift = row is not None and row.claim_hash == wish.hash
-    failed = changes[0].property == "provisioningState"
+    failed = changes[0].property == STATE
     if not failed and not guards.settled(draft, owner, row, wish.hash):
         return
     if not guards.backed_off(draft, guards.target_of(goal), row, changes, owner.service.key):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler import arm_ids
-from reconciler.model import IN_TRANSIT, WAIT, LoadBalancer, PrivateLinkService, Subnet
+from reconciler.model import ENDED_BADLY, IN_TRANSIT, WAIT, LoadBalancer, PrivateLinkService, Subnet
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft
 
@@ -44,7 +44,7 @@ def waits_for(
 def subnet_in_transit(draft: Draft, subnet: Subnet, service: str, pls_id: str) -> bool:
     """The same for the NAT subnet, whose policy was perhaps changed a second ago."""
     state = subnet.provisioning_state
-    if state in ("Succeeded", "Failed", "Canceled", ""):
+    if state in ("Succeeded", *ENDED_BADLY, ""):
         return False
     _wait(draft, f"Subnet {subnet.name} is {state}", arm_ids.key(subnet.id), service, pls_id, soonest=1.0)
     return True

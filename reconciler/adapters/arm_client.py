@@ -8,7 +8,6 @@ never an empty one.
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from reconciler import arm_ids
 from reconciler.adapters import arm_errors
 from reconciler.adapters.arm_errors import Request
+from reconciler.adapters.http_transport import transport
 from reconciler.errors import OutsideError, Rejected
 from reconciler.model import Json
 
@@ -68,7 +68,6 @@ class ArmClient:
         self._endpoint = access.endpoint.rstrip("/")
         self._lock = threading.Lock()
         self._client: Any = None
-        self._session: Any = None
 
     def document(self, request: Request, path: str, api_version: str = "") -> Json:
         """The JSON object that answers."""
@@ -118,9 +117,9 @@ class ArmClient:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         with self._lock:
-            session, self._session, self._client = self._session, None, None
-        if session is not None:
-            session.close()
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     # -- one request
 
@@ -159,34 +158,18 @@ class ArmClient:
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._session = _session(self._access)
-                self._client = _client(self._access, self._credential, self._session)
+                self._client = _client(self._access, self._credential)
             return self._client
 
 
-def _session(access: ArmAccess) -> Any:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from requests.utils import get_environ_proxies
-
-    session = requests.Session()
-    session.trust_env = False  # it would take credentials from a .netrc in place of the token
-    session.proxies = get_environ_proxies(access.endpoint) or {}
-    session.mount("https://", HTTPAdapter(pool_maxsize=access.connections, max_retries=0))
-    return session
-
-
-def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any:
+def _client(access: ArmAccess, credential: TokenCredential) -> Any:
     from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
-    from azure.core.pipeline.transport import RequestsTransport
     from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
     from azure.mgmt.network import NetworkManagementClient
 
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    transport = RequestsTransport(
-        session=session,
-        session_owner=False,
-        connection_verify=access.ca_file or bundle or True,
+    own = transport(
+        access.connections,
+        access.ca_file,
         connection_data_block_size=_CHUNK,
         connection_timeout=access.connect_seconds,
         read_timeout=access.read_seconds,
@@ -202,7 +185,7 @@ def _client(access: ArmAccess, credential: TokenCredential, session: Any) -> Any
     ]
     # Ids carry their own subscription; the client's is never used.
     return NetworkManagementClient(
-        credential, "-", access.endpoint.rstrip("/"), policies=policies, transport=transport
+        credential, "-", access.endpoint.rstrip("/"), policies=policies, transport=own
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from reconciler.adapters.http_transport import transport
 from reconciler.adapters.storage import translated
 from reconciler.errors import Rejected
 from reconciler.model import Json
@@ -69,31 +69,16 @@ class EventTopic:
 
 def _client(endpoint: str, credential: TokenCredential, ca_file: str) -> Any:
     # Here: who publishes nothing need not pay for the library at a cold start.
-    from azure.core.pipeline.transport import RequestsTransport
     from azure.eventgrid import EventGridPublisherClient
 
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    transport = RequestsTransport(
-        session=_session(endpoint), connection_verify=ca_file or bundle or True, **_TIMES
-    )
     public: Any = EventGridPublisherClient(endpoint, credential)
     # For a custom topic it makes another client and gives that none of its options: we make that one, with ours.
     # The SDK would try a busy topic for minutes, and follow redirects with the token.
     return type(public._client)(
         endpoint,
         credential,
-        transport=transport,
+        transport=transport(ca_file=ca_file, **_TIMES),
         retry_total=0,
         permit_redirects=False,
         user_agent="pls-reconciler",
     )
-
-
-def _session(endpoint: str) -> Any:
-    import requests
-    from requests.utils import get_environ_proxies
-
-    session = requests.Session()
-    session.trust_env = False  # it would take credentials from a .netrc in place of the token
-    session.proxies = get_environ_proxies(endpoint) or {}
-    return session

@@ -29,6 +29,7 @@ from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 
 from reconciler.adapters.credentials import credential
+from reconciler.adapters.http_transport import transport
 from reconciler.adapters.wire import retry_after
 from reconciler.errors import (
     Conflict,
@@ -51,7 +52,6 @@ _TABLE_RETRIES: dict[str, Any] = {
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
     "retry_status": 0,  # it would sleep as long as a Retry-After says, with the lease held
-    **_TIMES,
 }
 
 
@@ -81,16 +81,16 @@ class StorageAccount:
     @cached_property
     def tables(self) -> TableServiceClient:
         """The table service."""
+        options = {"transport": transport(**_TIMES), **_TABLE_RETRIES}
         if self._settings.connection_string:
-            return TableServiceClient.from_connection_string(
-                self._settings.connection_string, **_TABLE_RETRIES
-            )
-        return TableServiceClient(self._settings.table_uri, credential=self._credential, **_TABLE_RETRIES)
+            return TableServiceClient.from_connection_string(self._settings.connection_string, **options)
+        return TableServiceClient(self._settings.table_uri, credential=self._credential, **options)
 
     @cached_property
     def queues(self) -> QueueServiceClient:
         """The queue service."""
-        options = {"retry_policy": QueueRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
+        retry = QueueRetry(backoff=0, retry_total=1, random_jitter_range=1)
+        options = {"transport": transport(**_TIMES), "retry_policy": retry}
         if self._settings.connection_string:
             return QueueServiceClient.from_connection_string(self._settings.connection_string, **options)
         return QueueServiceClient(self._settings.queue_uri, credential=self._credential, **options)
@@ -132,7 +132,8 @@ def _blob_options() -> dict[str, Any]:
     # Imported here and above: few functions use blobs, and a cold start would pay for the library.
     from azure.storage.blob import LinearRetry
 
-    return {"retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=1), **_TIMES}
+    retry = LinearRetry(backoff=0, retry_total=1, random_jitter_range=1)
+    return {"transport": transport(**_TIMES), "retry_policy": retry}
 
 
 # What the SDKs let through where half an answer comes, or none of theirs: the transport's own errors are

@@ -1,17 +1,22 @@
 """When storage fails: which of our errors it becomes, and what a guarded write knows of a lost answer."""
 
+import logging
 import re
 import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
 
 from reconciler.adapters.blobs import BlobSetting
+from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
@@ -20,7 +25,10 @@ from reconciler.model import Reservation
 from reconciler.ports import ClusterState, HistoryEntry, Lease, WakeUp
 from reconciler.settings import StorageSettings
 from sandbox.storage import Storage
+from sandbox.tls import Authority
+from tests.contract.azure_world import StaticToken
 from tests.contract.forwarder import Forwarder, forwarding
+from tests.contract.servers import Scripted
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 
@@ -50,6 +58,51 @@ def closed_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_connections_to_storage_are_kept_for_all_threads(
+    azurite: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of ten that were kept, the rest of an engine's threads would make a new one for each call, and warn of it."""
+    threads, storage = 32, account(azurite.connection_string)
+    queue, made = StorageQueue(storage, f"q{uuid.uuid4().hex}"), TableLedger(storage)
+    queue.create()
+    made.create_tables()
+    documents, together = BlobDocuments(storage), threading.Barrier(threads)
+
+    def work(number: int) -> None:
+        for call in (
+            lambda: queue.send(WakeUp("prod", "timer")),
+            lambda: made.lease("x"),
+            lambda: documents.read("x"),
+        ):
+            together.wait(20)
+            call()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_a_netrc_does_not_take_the_place_of_the_token(
+    script: Scripted, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its password would go to the storage account, and our calls would be refused."""
+    (tmp_path / "netrc").write_text("default login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_path))
+    storage = StorageAccount(
+        StorageSettings(table_uri=script.url, queue_uri=script.url, blob_uri=script.url), StaticToken()
+    )
+    for call in (
+        lambda: TableLedger(storage).lease("prod"),
+        lambda: StorageQueue(storage).create(),
+        lambda: BlobDocuments(storage).read("prod"),
+    ):
+        with suppress(OutsideError):
+            call()
+    assert {headers["Authorization"] for _, _, headers in script.seen} == {"Bearer secret"}
+    assert len({path.partition("?")[0].split("/")[1][:5] for _, path, _ in script.seen}) == 3
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from reconciler import arm_ids, doctor
-from reconciler.claims import asks
+from reconciler.annotations import asks
 from reconciler.doctor import Diagnosis
 from reconciler.doctor_permissions import further_needs, permitted, remedy
 from reconciler.doctor_rounds import Look, Patient

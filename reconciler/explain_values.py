@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler import lines
-from reconciler.claims import CREATE, Claim, Wish, asks, is_internal, shown
+from reconciler.annotations import CREATE, asks, is_internal
+from reconciler.claims import Claim, Wish, shown
 from reconciler.model import Absent, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Finding, Reason, Severity
 from reconciler.planning.acquaintance import owner_name

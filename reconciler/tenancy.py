@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from reconciler import arm_ids
-from reconciler.claims import LB_IPV4, PIP_NAME, is_internal, trim
+from reconciler.annotations import LB_IPV4, PIP_NAME, is_internal, trim
 from reconciler.model import Frontend, LoadBalancer, PublicIp, Service
 
 _UID_PREFIX = re.compile(r"a[0-9a-z]{31}(?=-|$)")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from reconciler import arm_ids, reading
-from reconciler.claims import LB_DISABLE_FLOATING_IP, LB_INTERNAL
+from reconciler.annotations import LB_DISABLE_FLOATING_IP, LB_INTERNAL
 from reconciler.lines import Line
 from reconciler.model import (
     CLUSTER_TAG,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler import arm_ids
-from reconciler.claims import Wish, asks, read_claim
+from reconciler.annotations import asks
+from reconciler.claims import Wish, read_claim
 from reconciler.model import (
     ClusterConfig,
     Frontend,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler import arm_ids
-from reconciler.claims import LB_INTERNAL_SUBNET, Wish, asks, is_internal, read_claim, trim
+from reconciler.annotations import LB_INTERNAL_SUBNET, asks, is_internal, trim
+from reconciler.claims import Wish, read_claim
 from reconciler.model import OWNER_TAG, Frontend, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Reason, Severity
 from reconciler.planning.draft import Draft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler import arm_ids
-from reconciler.claims import asks
+from reconciler.annotations import asks
 from reconciler.model import (
     Frontend,
     LoadBalancer,

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from reconciler import annotations as keys
 from reconciler import claims, feedback
-from reconciler.claims import PLS_ANNOTATIONS, read_claim
+from reconciler.annotations import PLS_ANNOTATIONS
+from reconciler.claims import read_claim
 from reconciler.model import STANDARD_PREFIX
 from tests import builders
 from tests.docs.pages import first_column, tables, text_of
@@ -23,7 +25,7 @@ def test_every_annotation_has_a_row() -> None:
         TABLES["Annotation | What for | A bad value"],
     )
     assert first_column(own) == list(PLS_ANNOTATIONS)
-    constants = {v.rpartition("/")[2] for k, v in vars(claims).items() if re.match(r"(LB|PIP)_", k)}
+    constants = {v.rpartition("/")[2] for k, v in vars(keys).items() if re.match(r"(LB|PIP)_", k)}
     # IPv6 addresses place nobody: a Private Link Service has no IPv6.
     assert set(first_column(balancers)) == constants - {"azure-load-balancer-ipv6"}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler import arm_ids
-from reconciler.claims import LB_IPV4, PIP_NAME, is_internal, trim
+from reconciler.annotations import LB_IPV4, PIP_NAME, is_internal, trim
 from reconciler.model import Frontend, PublicIp, Service
 from reconciler.tenancy import by_frontend, prefixes_on, standing_on, uid_prefix
 from tests.builders import EXTERNAL, INTERNAL, frontend, load_balancers, network_id, service

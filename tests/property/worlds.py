@@ -8,17 +8,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler import arm_ids
-from reconciler.claims import (
+from reconciler.annotations import (
     LB_DISABLE_FLOATING_IP,
     LB_INTERNAL,
     LB_INTERNAL_SUBNET,
     LB_IPV4,
     PIP_NAME,
     PLS_ANNOTATIONS,
-    Wish,
     is_internal,
-    read_claim,
 )
+from reconciler.claims import Wish, read_claim
 from reconciler.model import (
     CLUSTER_TAG,
     OWNER_TAG,

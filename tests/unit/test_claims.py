@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.claims import (
+from reconciler.annotations import (
     LB_DISABLE_FLOATING_IP,
     LB_INTERNAL,
     LB_INTERNAL_SUBNET,
     PLS_ANNOTATIONS,
     SETTINGS,
-    Claim,
-    Invalid,
-    Wish,
     entries,
     is_true,
-    read_claim,
-    shown,
     trim,
 )
+from reconciler.claims import Claim, Invalid, Wish, read_claim, shown
 from reconciler.model import STANDARD_PREFIX
 from tests.builders import service
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.claims import LB_INTERNAL
+from reconciler.annotations import LB_INTERNAL
 from reconciler.explain import Explanation, explain, explanation_json
 from reconciler.model import Absent, Limits, Observed, Proof, Reservation, Service, Sharing, Unknown
 from reconciler.planning import plan

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler import arm_ids
-from reconciler.claims import LB_IPV4, Wish, read_claim
+from reconciler.annotations import LB_IPV4
+from reconciler.claims import Wish, read_claim
 from reconciler.model import (
     CLUSTER_TAG,
     OWNER_TAG,

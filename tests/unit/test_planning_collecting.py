@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.claims import LB_DISABLE_FLOATING_IP, LB_IPV4
+from reconciler.annotations import LB_DISABLE_FLOATING_IP, LB_IPV4
 from reconciler.model import (
     CLUSTER_TAG,
     Observed,

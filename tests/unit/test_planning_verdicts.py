@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.claims import LB_DISABLE_FLOATING_IP
+from reconciler.annotations import LB_DISABLE_FLOATING_IP
 from reconciler.model import CLUSTER_TAG, OWNER_TAG, Absent
 from reconciler.plan import Plan, Reason, Severity
 from tests.builders import decide, found, frontend, network_id, pls, put_of, reasons, service, subnet_id

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler import arm_ids
-from reconciler.claims import LB_IPV4, PIP_NAME
+from reconciler.annotations import LB_IPV4, PIP_NAME
 from reconciler.model import Frontend, PublicIp, Service
 from reconciler.tenancy import by_frontend, needs_public_ips, prefixes_on, standing_on, uid_prefix
 from tests.builders import EXTERNAL, after, frontend, load_balancers, network_id, service

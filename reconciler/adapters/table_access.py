@@ -199,16 +199,19 @@ class Table:
         return {entity["RowKey"]: entity for entity in found}
 
     def append(self, entities: Iterable[Entity]) -> None:
-        """Insert rows whose keys nobody else can have: a row that is there already is our own lost answer's."""
+        """Insert rows whose keys nobody else can have: a row that is there already is our own lost answer's.
+
+        Ours or the SDK's, which sends again what it thinks was never sent: a TLS connection that broke, for one.
+        """
         partitions: dict[str, list[Entity]] = {}
         for entity in entities:
             partitions.setdefault(entity["PartitionKey"], []).append(entity)
         for batch in (b for together in partitions.values() for b in _batches(together)):
-            with suppress(OutcomeUnknown):
-                self._append_once(batch)
-                continue
             with suppress(Conflict):
-                self._append_once(batch)
+                try:
+                    self._append_once(batch)
+                except OutcomeUnknown:
+                    self._append_once(batch)
 
     def _append_once(self, batch: Sequence[Entity]) -> None:
         self._check_table()

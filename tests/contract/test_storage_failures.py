@@ -19,6 +19,8 @@ from reconciler.adapters.blobs import BlobSetting
 from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.queues import StorageQueue
 from reconciler.adapters.storage import StorageAccount
+from reconciler.adapters.table_access import Table
+from reconciler.adapters.table_rows import entity_of
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import Denied, NotFound, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
 from reconciler.model import Reservation
@@ -160,6 +162,16 @@ def test_a_lost_answer_doubles_nothing_in_the_other_tables(ledger: TableLedger, 
     forwarder.fail("reset-after", times=1)
     ledger.add_history([HistoryEntry("prod", NOW, "write", "Created", "once")])
     assert [entry.sentence for entry in ledger.history("prod", 10)] == ["once"]
+
+
+def test_a_line_that_the_sdk_sent_twice_is_one(azurite: Storage) -> None:
+    """It sends again what it thinks was never sent; the run that wrote the line must not fail for that."""
+    table = Table(account(azurite.connection_string), f"t{uuid.uuid4().hex}")
+    table.create()
+    line = entity_of("prod", "1", sentence="once")
+    table.append([line])
+    table.append([line])
+    assert [entity["sentence"] for entity in table.partition("prod")] == ["once"]
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,22 @@ def authenticate(headers: Mapping[str, str], base_url: str) -> Caller:
     if scheme.lower() != "bearer" or not token:
         raise gateway.NO_TOKEN.error(headers=challenge)
     claims = claims_of(token)
-    audience = str(claims.get("aud", "")).rstrip("/")
-    expired = float(claims.get("exp") or 0) <= time.time()
-    if expired or audience not in (base_url, *_CLOUD_AUDIENCES):
+    ends, now = float(claims.get("exp") or 0), time.time()
+    if not claims:
         raise gateway.BAD_TOKEN.error(headers=challenge)
+    if ends <= now:
+        raise gateway.EXPIRED_TOKEN.error(headers=challenge, ended=_shown(ends), now=_shown(now))
+    audience, taken = str(claims.get("aud", "")), (base_url, *_CLOUD_AUDIENCES)
+    if audience.rstrip("/") not in taken:
+        allowed = ",".join(f"'{one}/','{one}'" for one in taken)
+        raise gateway.OTHER_AUDIENCE.error(headers=challenge, audience=audience, allowed=allowed)
     return Caller(str(claims.get("appid", "")), str(claims.get("oid", "")))
+
+
+def _shown(moment: float) -> str:
+    """As .NET writes a time in the United States: `8/21/2018 3:22:00 PM`."""
+    utc = time.gmtime(moment)
+    return time.strftime(f"{utc.tm_mon}/{utc.tm_mday}/%Y {utc.tm_hour % 12 or 12}:%M:%S %p", utc)
 
 
 def application(headers: Mapping[str, str]) -> str:

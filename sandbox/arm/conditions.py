@@ -54,11 +54,13 @@ def check_tags(tags: Any) -> None:
     if tags is None:
         return
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise gateway.BAD_TAGS.error(reason="not a map of strings")
+        raise gateway.BAD_BODY.error(reason="tags: not a map of strings")
     if len(tags) > MAX_TAGS:
-        raise gateway.BAD_TAGS.error(reason=f"{len(tags)} tags, the limit is {MAX_TAGS}")
+        raise gateway.TOO_MANY_TAGS.error(count=len(tags), limit=MAX_TAGS)
+    if forbidden := [name for name in tags if _FORBIDDEN_IN_TAG_NAMES & set(name)]:
+        raise gateway.TAG_CHARACTERS.error(names=",".join(forbidden))
     for name, value in tags.items():
-        if len(name) > MAX_TAG_NAME or _FORBIDDEN_IN_TAG_NAMES & set(name):
-            raise gateway.BAD_TAGS.error(reason=f"name '{name[:80]}'")
+        if len(name) > MAX_TAG_NAME:
+            raise gateway.TAG_NAME_LENGTH.error(name=name, limit=MAX_TAG_NAME)
         if len(value) > MAX_TAG_VALUE:
-            raise gateway.BAD_TAGS.error(reason=f"value of '{name}' is longer than {MAX_TAG_VALUE}")
+            raise gateway.TAG_VALUE_LENGTH.error(value=value, limit=MAX_TAG_VALUE)

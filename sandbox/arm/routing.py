@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from sandbox.arm import children, fidelity, groups, managed_clusters, permissions, tags, verbs
@@ -35,6 +36,9 @@ KINDS: dict[str, Kind] = {
         virtual_networks.KIND,
     )
 }
+# Any date is taken; these are told to those who ask.
+API_VERSIONS = ("2026-03-01", "2025-05-01", "2024-03-01", "2021-08-01")
+_API_VERSION = re.compile(r"20\d\d-[01]\d-[0-3]\d(-[a-z]+)?")
 _LOCATIONS = ("microsoft.network/locations", "microsoft.containerservice/locations")
 
 
@@ -42,6 +46,8 @@ def answer(world: World, call: Call) -> Reply:
     """The reply to one authenticated call; ArmError for a refusal."""
     if not call.api_version:
         raise gateway.NO_API_VERSION.error()
+    if not _API_VERSION.fullmatch(call.api_version):
+        raise gateway.BAD_API_VERSION.error(version=call.api_version, supported=",".join(API_VERSIONS))
     if call.path.lower().rstrip("/") in ("/subscriptions", "/tenants"):
         return _top(world, call)
     call = replace(call, path=world.own_path(call.path))
@@ -117,7 +123,7 @@ def _provider(world: World, target: ResourceId, namespace: str) -> Json:
             {
                 "resourceType": kind.split("/", 1)[1],
                 "locations": [world.options.location],
-                "apiVersions": ["2025-05-01"],
+                "apiVersions": list(API_VERSIONS),
             }
             for kind in types
         ],
@@ -125,10 +131,12 @@ def _provider(world: World, target: ResourceId, namespace: str) -> Json:
 
 
 def _resource(world: World, call: Call, target: ResourceId) -> Reply:
-    namespace, _, short = (target.type or "").partition("/")
+    namespace = (target.type or "").partition("/")[0]
     kind = KINDS.get((target.type or "").lower())
+    if kind is None and not namespace.lower().startswith("microsoft."):
+        raise gateway.NO_NAMESPACE.error(namespace=namespace)
     if kind is None:
-        raise gateway.NO_TYPE.error(type=short, namespace=namespace, version=call.api_version)
+        raise gateway.NO_TYPE.error(namespace=namespace, version=call.api_version)
     if target.child_type is not None and kind is managed_cluster_kind.KIND:
         return managed_clusters.serve(world, call, target)
     if target.child_type is not None:

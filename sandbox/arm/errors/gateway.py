@@ -14,18 +14,40 @@ NO_TOKEN = _refusal(
     "UNV",
 )
 BAD_TOKEN = _refusal(
-    "a token that is expired, malformed or for another audience",
+    "a token that is none",
     401,
     "InvalidAuthenticationToken",
     "The access token is invalid.",
-    "UNV",
+    "3P",
+)
+EXPIRED_TOKEN = _refusal(
+    "a token that has ended",
+    401,
+    "ExpiredAuthenticationToken",
+    "The access token expiry UTC time '{ended}' is earlier than current UTC time '{now}'.",
+    "3P",
+)
+OTHER_AUDIENCE = _refusal(
+    "a token for another audience",
+    401,
+    "InvalidAuthenticationTokenAudience",
+    "The access token has been obtained for wrong audience or resource '{audience}'. It should exactly match "
+    "with one of the allowed audiences {allowed}.",
+    "3P",
 )
 NO_API_VERSION = _refusal(
     "no api-version",
     400,
     "MissingApiVersionParameter",
     "The api-version query parameter (?api-version=) is required for all requests.",
-    "UNV",
+    "3P",
+)
+BAD_API_VERSION = _refusal(
+    "an api-version that is no date",
+    400,
+    "InvalidApiVersionParameter",
+    "The api-version '{version}' is invalid. The supported versions are '{supported}'.",
+    "3P",
 )
 BAD_BODY = _refusal(
     "a body that is not a JSON object",
@@ -68,9 +90,15 @@ NO_TYPE = _refusal(
     "a resource type that is not simulated",
     404,
     "InvalidResourceType",
-    "The resource type '{type}' could not be found in the namespace '{namespace}' for api "
-    "version '{version}'.",
-    "UNV",
+    "The resource type could not be found in the namespace '{namespace}' for api version '{version}'.",
+    "3P",
+)
+NO_NAMESPACE = _refusal(
+    "a resource provider that is not Microsoft's",
+    404,
+    "InvalidResourceNamespace",
+    "The resource namespace '{namespace}' is invalid.",
+    "3P",
 )
 NO_VERB = _refusal(
     "a method that the resource does not know",
@@ -95,11 +123,34 @@ OTHER_LOCATION = _refusal(
     " select a new resource name.",
     "UNV",
 )
-BAD_TAGS = _refusal(
-    "tags over 50, names over 512 or with <>%&\\?/, values over 256",
+TAG_CHARACTERS = _refusal(
+    "a tag's name with <>%&\\?/",
     400,
     "InvalidTagNameCharacters",
-    "The tags on the resource are not valid: {reason}.",
+    "The tag names '{names}' have reserved characters '<,>,%,&,\\,?,/' or control characters.",
+    "3P",
+)
+TAG_NAME_LENGTH = _refusal(
+    "a tag's name over 512 characters",
+    400,
+    "InvalidTagName",
+    "Tag name too large. Following tag name '{name}' exceeded the maximum length. Maximum allowed length for "
+    "tag name - '{limit}' characters.",
+    "3P",
+)
+TAG_VALUE_LENGTH = _refusal(
+    "a tag's value over 256 characters",
+    400,
+    "InvalidTagValueLength",
+    "Tag value too large. Following tag value '{value}' exceeded the maximum length. Maximum allowed length for "
+    "tag value - '{limit}' characters.",
+    "3P",
+)
+TOO_MANY_TAGS = _refusal(
+    "more than 50 tags",
+    400,
+    "SimTooManyTags",
+    "The resource has {count} tags; the limit is {limit}.",
     "UNV",
 )
 THROTTLED = _refusal(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 CONTAINER = "status"
-LONGEST = 64_000_000  # bytes, unpacked: many times what a cluster with 2,000 Private Link Services needs
+# Bytes: many times what a cluster with 2,000 Private Link Services needs.
+LONGEST, LONGEST_PACKED = 64_000_000, 16_000_000
 
 
 class BlobDocuments:
@@ -41,12 +42,14 @@ class BlobDocuments:
 
     def read(self, cluster: str) -> Json | None:
         """The document, None where there is none. Raises Rejected for what is no document."""
+        what = f"the {self._kind} of cluster {cluster}"
         try:
-            with translated(f"reading the {self._kind} of cluster {cluster}"):
-                content: bytes = self._blobs.download_blob(_name(cluster)).readall()
+            with translated(f"reading {what}"):
+                answer = self._blobs.download_blob(_name(cluster))
+                content: bytes = answer.readall() if answer.size <= LONGEST_PACKED else b""
         except NotFound:
             return None
-        return _unpacked(f"the {self._kind} of cluster {cluster}", content)
+        return _unpacked(what, content)
 
     def write(self, cluster: str, document: Json) -> None:
         """Insert or replace the document."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.adapters import documents as adapter
 from reconciler.adapters.documents import BlobDocuments
 from reconciler.adapters.storage import StorageAccount
 from reconciler.errors import OutsideError, Rejected
@@ -76,6 +77,16 @@ def test_what_is_no_document_is_told(azurite: Storage, content: bytes) -> None:
     service.container(container).upload_blob("prod.json.gz", content, overwrite=True)
     with pytest.raises(Rejected, match="a run on request writes it anew"):
         documents.read("prod")
+
+
+@pytest.mark.azurite
+def test_a_document_that_is_too_long_is_none(azurite: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write the blob must not take all memory of whoever reads it."""
+    written = blobs(azurite, f"s{uuid.uuid4().hex}")
+    written.write("prod", HARD)
+    monkeypatch.setattr(adapter, "LONGEST_PACKED", 100)
+    with pytest.raises(Rejected, match="a run on request writes it anew"):
+        written.read("prod")
 
 
 @pytest.mark.parametrize("call", [lambda d: d.read("prod"), lambda d: d.write("prod", {})])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler import wakeups
 from tests.exploration.protocol import Ended, Hold, Row, Time, Wake
 
 RETRY, INVISIBLE = 60, 1200  # when a message comes back after a failure, and after a death
-UNSENT, SENT, SERVED = 0, 1, 2
+KINDS = ("event", wakeups.PERSON, wakeups.PROBE, "timer")
+ANY = "any"  # of whatever kind: which, is open until it is sent
+GONE = 2  # instead of a worker's number: it died while its write was under way
 
 
 class Broken(Exception):
@@ -23,10 +27,8 @@ class Message(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """A message from outside, and whether it was served. ``seen``: by the runs of which workers (bits)."""
+    """Somebody who asked and is not served yet. ``seen``: by the runs of which workers (bits)."""
 
-    reason: str
-    state: int = UNSENT
     due: Time = None
     seen: int = 0
 
@@ -57,20 +59,32 @@ class Budget(NamedTuple):
 
 
 class State(NamedTuple):
-    """All there is. ``flights``: writes under way, by worker, and when the request ends at the latest."""
+    """All there is. ``flights``: writes under way, by worker, and when the request ends at the latest.
+
+    ``unsent``: the kinds of the messages that are still to come from outside; ``wishes``: who waits.
+    """
 
     now: int
     row: Row
     tasks: tuple[Task | None, Task | None]
     queue: tuple[Message, ...]
+    unsent: tuple[str, ...]
     wishes: tuple[Wish, ...]
     budget: Budget
     flights: tuple[tuple[int, int], ...] = ()
 
 
-def start(reasons: tuple[str, ...], budget: Budget) -> State:
+def start(kinds: tuple[str, ...], budget: Budget) -> State:
     """Nothing has been sent; half a second past a whole one."""
-    return State(1, Row(), (None, None), (), tuple(sorted(Wish(reason) for reason in reasons)), budget)
+    return State(1, Row(), (None, None), (), tuple(sorted(kinds)), (), budget)
+
+
+def to_come(unsent: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each kind of message that may come next, with what is still to come after it."""
+    for index, kind in enumerate(unsent):
+        if kind not in unsent[:index]:
+            rest = unsent[:index] + unsent[index + 1 :]
+            yield from ((sent, rest) for sent in (KINDS if kind == ANY else (kind,)))
 
 
 def working(state: State, worker: int, task: Task | None) -> State:
@@ -106,14 +120,15 @@ def died(state: State, worker: int, message: Message) -> State:
 
 def thawed(state: State, worker: int, task: Task) -> State:
     """The host goes on hiding its message, unless somebody else has received it meanwhile."""
-    queue = list(state.queue)
-    for message in queue:
-        if message.wake == task.message.wake and message.inserted == task.message.inserted:
-            queue.remove(message)
-            break
-    return working(state._replace(queue=tuple(queue)), worker, task._replace(frozen=False))
+    hidden = (task.message.wake, task.message.inserted)
+    own = [m for m in state.queue if (m.wake, m.inserted) == hidden]
+    if own:
+        queue = list(state.queue)
+        queue.remove(max(own, key=lambda m: m.visible))  # the others were never hidden for so long
+        state = state._replace(queue=tuple(queue))
+    return working(state, worker, task._replace(frozen=False))
 
 
-def served(wish: Wish, bit: int) -> Wish:
-    """A run that saw the wish has done all it had to do."""
-    return Wish(wish.reason, SERVED) if wish.seen & bit else wish
+def served(state: State, worker: int) -> State:
+    """A run has done all it had to do for those whom it saw."""
+    return state._replace(wishes=tuple(w for w in state.wishes if not w.seen >> worker & 1))

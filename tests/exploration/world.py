@@ -12,6 +12,17 @@ Two workers serve a queue and share the lease row. A step is one call to the out
 
 Consecutive steps are one where nobody else could notice: receiving and reading, the end of a run and
 reading the row, the last write and the host's deleting of the message.
+
+Not all orders are tried (``all_orders`` does), since some lead to the same, or to what is easier to keep:
+
+- a wish is sent only when it is received at once or when time may pass. Sent earlier in the same moment, it
+  would have changed no other step, and only have been seen by more runs, so that it would be lost less;
+- who is about to send a message does that, or has its trouble, before anybody else makes a step. The steps of
+  the others up to then neither need nor change what it sends, the row it has read or what may still go wrong
+  with it; and no time passes meanwhile. Nobody can go round in circles in that way: it has few messages;
+- of two idle workers with like clocks, the first receives.
+
+``tests/exploration/test_reductions.py`` compares with a world in which nothing is left out.
 """
 
 from __future__ import annotations
@@ -21,26 +32,26 @@ from dataclasses import dataclass, field
 
 from reconciler import wakeups
 from reconciler.worker import TRIES
-from tests.exploration.protocol import HALF, LASTS, Decision, Ended, Functions, Hold, Protocol, Wake
+from tests.exploration.moments import LAST_WRITES, busy, instants
+from tests.exploration.protocol import LASTS, Decision, Ended, Functions, Hold, Protocol, Wake
 from tests.exploration.sameness import same
 from tests.exploration.state import (
     INVISIBLE,
-    SENT,
-    UNSENT,
     Broken,
     Message,
     State,
     Task,
+    Wish,
     died,
     failed,
     served,
     thawed,
+    to_come,
     troubled,
     working,
     written,
 )
 
-SLACK, LAST_WRITES, REST = (t // HALF for t in (wakeups.SLACK, wakeups.LAST_WRITES, wakeups.REST))
 SPREAD, COME_BACK, REFUSED, BACK_OFF = 8, 4, 2, 10  # as the shell asks for them
 
 Step = tuple[str, State]
@@ -54,6 +65,8 @@ class World:
     skews: tuple[int, int] = (0, 0)
     queue: int = 0
     table: int = 0
+    merged: bool = True
+    all_orders: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "protocol", Protocol(self.functions))
@@ -64,38 +77,66 @@ class World:
 
     def steps(self, state: State) -> Iterator[Step]:
         """Every next state, each with what happened. Raises Broken where that breaks a promise."""
+        twins = self.skews[0] == self.skews[1]
         for what, found in self._steps(state):
-            yield what, same(found, self.skews[0] == self.skews[1])
+            yield what, same(found, twins) if self.merged else found
 
     def _steps(self, state: State) -> Iterator[Step]:
-        yield from self._send_wishes(state)
+        alone = None if self.all_orders else self.unnoticed(state)
+        if alone is not None:
+            yield from self.work(state, alone)
+            return
+        yield from self.send_wishes(state)
         for worker, task in enumerate(state.tasks):
             if task is None:
-                yield from self._receive(state, worker)
-            elif task.frozen:
-                yield f"{worker} thaws", thawed(state, worker, task)
+                yield from self.receive(state, worker)
             else:
-                yield from getattr(self, f"_{task.at}")(state, worker, task)
-                if state.budget.troubles:
-                    yield from self._trouble(state, worker, task)
-        yield from self._pass_time(state)
+                yield from self.work(state, worker)
+        yield from self.pass_time(state)
 
-    def _send_wishes(self, state: State) -> Iterator[Step]:
-        for index, wish in enumerate(state.wishes):
-            if wish.state == UNSENT and (index == 0 or state.wishes[index - 1] != wish):
-                due = state.now + SPREAD if wish.reason == "timer" else None
-                sent = self._sent(state, Wake(wish.reason, due), 0)
-                wishes = list(state.wishes)
-                wishes[index] = wish._replace(state=SENT, due=due)
-                yield f"send {wish.reason}", sent._replace(wishes=tuple(wishes))
+    def work(self, state: State, worker: int) -> Iterator[Step]:
+        task = state.tasks[worker]
+        assert task is not None
+        if task.frozen:
+            yield f"{worker} thaws", thawed(state, worker, task)
+        else:
+            yield from getattr(self, f"_{task.at}")(state, worker, task)
+            if state.budget.troubles:
+                yield from self._trouble(state, worker, task)
 
-    def _receive(self, state: State, worker: int) -> Iterator[Step]:
-        if worker and state.tasks[0] is None and self.skews[0] == self.skews[1]:
+    def unnoticed(self, state: State) -> int | None:
+        """A worker whose next step nobody notices before it makes another: it sends a message."""
+        if state.budget.pauses:
+            return None  # the message is due later if it is sent later
+        for worker, task in enumerate(state.tasks):
+            if task is not None and task.out and not task.frozen:
+                return worker
+        return None
+
+    def send_wishes(self, state: State) -> Iterator[Step]:
+        for kind, rest in to_come(state.unsent):
+            sent = self._wished(state, kind, rest)
+            if self.all_orders or self._may_pass(sent):
+                yield f"send {kind}", sent
+
+    def _wished(self, state: State, kind: str, rest: tuple[str, ...]) -> State:
+        """A message comes from outside. Nobody is promised that a probe is served: the next one asks again."""
+        due = state.now + SPREAD if kind == "timer" else None
+        wishes = state.wishes if kind == wakeups.PROBE else (*state.wishes, Wish(due))
+        return self._sent(state._replace(unsent=rest, wishes=wishes), Wake(kind, due), 0)
+
+    def receive(self, state: State, worker: int) -> Iterator[Step]:
+        if not self.all_orders and worker and state.tasks[0] is None and self.skews[0] == self.skews[1]:
             return  # two idle workers are the same
         for index, message in enumerate(state.queue):
             if message.visible <= state.now and message not in state.queue[:index]:
                 rest = state.queue[:index] + state.queue[index + 1 :]
                 yield from self._read(state._replace(queue=rest), worker, message, 0)
+        for kind, rest_unsent in () if self.all_orders else to_come(state.unsent):
+            sent = self._wished(state, kind, rest_unsent)
+            message = sent.queue[-1]
+            if message.visible <= state.now:
+                yield from self._read(sent._replace(queue=state.queue), worker, message, 0)
 
     # A message and the row
 
@@ -138,8 +179,7 @@ class World:
         hold = Hold(row.fence, state.now + self.table, row.until)
         bit = 1 << worker
         wishes = tuple(
-            w._replace(seen=w.seen | bit) if w.state == SENT and (w.due is None or w.due <= state.now) else w
-            for w in state.wishes
+            w._replace(seen=w.seen | bit) if w.due is None or w.due <= state.now else w for w in state.wishes
         )
         return working(state._replace(wishes=wishes), worker, Task("run", task.message, hold=hold))
 
@@ -192,7 +232,7 @@ class World:
         if not self.protocol.may_write(hold, now):
             yield from self._end(state, worker, task, Ended(True, now + REFUSED))
             return
-        if state.flights:
+        if any(ends > state.now for _, ends in state.flights):
             raise Broken(f"worker {worker} writes while another's write is under way")
         if hold.fence != state.row.fence:
             raise Broken(f"worker {worker} writes after its lease was taken over")
@@ -256,7 +296,7 @@ class World:
         else:
             what, after = f"{worker} releases", written(state, worker, task.row)
             if task.ended.serves:
-                after = after._replace(wishes=tuple(served(w, 1 << worker) for w in after.wishes))
+                after = served(after, worker)
             after = self._finished(after, worker, task)
         yield what, after
         if state.budget.troubles:
@@ -293,29 +333,15 @@ class World:
 
     # Time
 
-    def _pass_time(self, state: State) -> Iterator[Step]:
-        waits = None in state.tasks and any(m.visible <= state.now for m in state.queue)
-        busy = waits or any(task and not task.frozen for task in state.tasks)
-        if busy and not state.budget.pauses:
+    def pass_time(self, state: State) -> Iterator[Step]:
+        if not self._may_pass(state):
             return
-        if then := min((t for t in self._instants(state) if t > state.now), default=None):
-            paused = state.budget._replace(pauses=state.budget.pauses - busy)
+        if then := min((t for t in instants(state, self.skews, self.table) if t > state.now), default=None):
+            paused = state.budget._replace(pauses=state.budget.pauses - busy(state))
             yield f"time passes to {then / 2}", state._replace(now=then, budget=paused)
 
-    def _instants(self, state: State) -> Iterator[int]:
-        """When an answer of the protocol may change."""
-        row = state.row
-        for message in state.queue:
-            yield message.visible
-        ends = [row.until] if row.until is not None and row.holder else []
-        ends += [task.hold.until for task in state.tasks if task and task.hold]
-        starts = [t for t in (row.not_before, row.parked) if t is not None]
-        rests = [row.covered + REST] if row.covered is not None else []
-        for skew in set(self.skews):
-            yield from (t - skew for t in (*ends, *starts, *rests))
-            yield from (t - LAST_WRITES - skew + late for t in ends for late in (0, 1))
-        yield from (t + SLACK + 1 - self.table for t in (_time(m) for m in state.queue))
-        yield from (ends for _, ends in state.flights)
+    def _may_pass(self, state: State) -> bool:
+        return state.budget.pauses > 0 or not busy(state)
 
     def _sent(self, state: State, wake: Wake, skew: int) -> State:
         """The delay is by the sender's clock, in whole seconds, rounded up."""
@@ -325,11 +351,6 @@ class World:
             inserted = max(inserted, wake.due)  # when it was inserted before that, nobody asks
         message = Message(wake, inserted, state.now + (delay + 1) // 2 * 2)
         return state._replace(queue=(*state.queue, message))
-
-
-def _time(message: Message) -> int:
-    due = message.wake.due
-    return message.inserted if due is None else max(message.inserted, due)
 
 
 def _deciding(made: Decision, message: Message, tries: int) -> Task:

@@ -211,11 +211,20 @@ async def _body(request: web.Request) -> Json:
         return {}
     try:
         body = json.loads(text)
-    except ValueError as error:
-        raise gateway.BAD_BODY.error(reason=error) from error
+    except json.JSONDecodeError as error:
+        raise gateway.BAD_BODY.error(reason=_net_json(error)) from error
     if not isinstance(body, dict):
-        raise gateway.BAD_BODY.error(reason="not an object")
+        raise gateway.BAD_BODY.error(reason="The type requires a JSON object. Path '', line 1, position 1.")
     return body
+
+
+def _net_json(error: json.JSONDecodeError) -> str:
+    """As .NET's parser tells where JSON goes wrong."""
+    where = f"Path '', line {error.lineno}, position {error.colno - 1}."
+    found = error.doc[error.pos : error.pos + 1]
+    if not found:
+        return f"Unexpected end when reading JSON. {where}"
+    return f"Unexpected character encountered while parsing value: {found}. {where}"
 
 
 def _response(status: int, body: Any, headers: dict[str, str]) -> web.Response:

@@ -79,7 +79,8 @@ def patch(world: World, call: Call, kind: Kind, target: ResourceId) -> Reply:
     check_if_match(call, str(target), found)
     world.refuse_while_busy(str(target))
     check_tags(call.body.get("tags"))
-    found["tags"] = dict(call.body.get("tags") or {})
+    if "tags" in call.body:
+        found["tags"] = dict(call.body["tags"] or {})
     stamp(found, world.etag(), found["properties"]["provisioningState"])
     publish(world, call, target, True)
     return Reply(200, kind.view(world, found))

@@ -106,3 +106,26 @@ def test_tags_beyond_the_limits(arm: Arm, tags: dict[str, Any], code: str, messa
     """Bug caught: tags kept here that real ARM refuses."""
     body = {**arm.get(VNET), "tags": tags}
     assert arm.refusal("PUT", VNET, body) == (400, {"code": code, "message": message})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{bad", "Unexpected character encountered while parsing value: b. Path '', line 1, position 1."),
+        (b'{"a":', "Unexpected end when reading JSON. Path '', line 1, position 5."),
+        (b"[]", "The type requires a JSON object. Path '', line 1, position 1."),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_told_as_by_dot_net(arm: Arm, body: bytes, said: str) -> None:
+    """Bug caught: the words of Python's parser in an answer of ARM."""
+    url, version = f"{arm.url}{VNET}", {"api-version": "2025-05-01"}
+    answer = arm.session.put(url, params=version, data=body, timeout=10)
+    message = f"The request content was invalid and could not be deserialized: '{said}'."
+    assert answer.status_code == 400
+    assert answer.json() == {"error": {"code": "InvalidRequestContent", "message": message}}
+
+
+def test_a_patch_that_names_no_tags_leaves_them(arm: Arm) -> None:
+    """Bug caught: tags wiped by a PATCH about something else."""
+    arm.put(VNET, {**arm.get(VNET), "tags": {"a": "b"}})
+    assert arm.call("PATCH", VNET, {}).json()["tags"] == {"a": "b"}

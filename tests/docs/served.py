@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler import api
-from reconciler.settings import SETTINGS
+from reconciler.setting_table import SETTINGS
 from tests.docs.pages import ROOT
 
 API = ast.parse(Path(api.__file__).read_text())

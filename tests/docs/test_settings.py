@@ -19,7 +19,7 @@ from reconciler.cluster_schema import (
     VnetText,
 )
 from reconciler.cluster_settings import parse_clusters
-from reconciler.settings import SETTINGS
+from reconciler.setting_table import SETTINGS
 from tests.docs.pages import blocks, tables, text_of
 
 PAGE = text_of("docs/reference/settings.md")

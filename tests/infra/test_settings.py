@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from reconciler import settings
+from reconciler.setting_table import SETTINGS
 from reconciler.setting_values import SECRET_PREFIX
-from reconciler.settings import SETTINGS
 from tests.infra.bicep import FILES, INFRA, ROOT, bicep, default_of, literal, nodes, variable
 
 MAIN = INFRA / "main.bicep"

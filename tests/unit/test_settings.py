@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.errors import SettingsError
 from reconciler.model import ClusterList, Limits
-from reconciler.settings import SETTINGS, StorageSettings, load
+from reconciler.setting_table import SETTINGS
+from reconciler.settings import StorageSettings, load
 from sandbox.tls import Authority
 from tests.unit.test_cluster_settings import cluster
 

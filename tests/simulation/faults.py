@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.errors import Denied, OutcomeUnknown, OutsideError, Rejected, RetryLater, Stale
-from tests.simulation.steps import Fault, FaultKind, Happening, Meanwhile
+from tests.simulation.steps import Fault, FaultKind, Happening, Meanwhile, Stall
 
 WRITES = frozenset(
     [
@@ -26,12 +26,17 @@ WRITES = frozenset(
 
 
 class Faults:
-    """The faults still to come, each for a number of calls; and what happens in the middle of a run."""
+    """The faults still to come, each for a number of calls; and what happens in the middle of a run.
+
+    ``happen`` does what people do; ``hit`` is called with each fault.
+    """
 
     def __init__(self) -> None:
         self._left: list[tuple[Fault, int]] = []
         self._meanwhile: list[Meanwhile] = []
+        self._stalls: list[Stall] = []
         self.happen: Callable[[Happening], None] = lambda step: None
+        self.hit: Callable[[], None] = lambda: None
 
     def wait_for(self, meanwhile: Meanwhile) -> None:
         """Let it happen at the next such call."""
@@ -43,6 +48,18 @@ class Faults:
             self._meanwhile.remove(waiting)
             self.happen(waiting.step)
 
+    def stall(self, port: str, method: str) -> int:
+        """For how many seconds the process that made this call stands still with the answer in its hand."""
+        for waiting in self._stalls:
+            if (waiting.port, waiting.method) == (port, method):
+                self._stalls.remove(waiting)
+                return waiting.seconds
+        return 0
+
+    def add_stall(self, stall: Stall) -> None:
+        """At the next such call."""
+        self._stalls.append(stall)
+
     def add(self, fault: Fault) -> None:
         """From now on."""
         self._left.append((fault, fault.times))
@@ -51,6 +68,7 @@ class Faults:
         """Everything works again."""
         self._left.clear()
         self._meanwhile.clear()
+        self._stalls.clear()
 
     def next(self, port: str, method: str) -> FaultKind | None:
         """What goes wrong with this call."""

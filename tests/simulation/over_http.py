@@ -5,7 +5,7 @@ Every step is played. What is another than in the simulation, and why:
 - One worker process handles one message after another, while its time leaps; crashes, freezes and clocks of both
   processes are its own. Two at once are tests/scenarios/test_two_hosts.py's and the exploration's.
 - ``Freeze``: the process finds that time has gone by; nobody else works meanwhile. ``Jump``: its clock is wrong,
-  the storage's is right.
+  the storage's is right. ``Stall``: nothing, since nobody else works meanwhile.
 - ``Fault``: of the requests behind a port's method (over_http_faults.py). The SDKs try some again by themselves,
   so that a single one may not be seen. ``Meanwhile``: the request waits until the step has happened.
 - ``EmptyList(half=True)``: the first half is left, not every second Service.
@@ -53,6 +53,7 @@ from tests.simulation.steps import (
     Imposter,
     Jump,
     Meanwhile,
+    Stall,
     Step,
     Wait,
 )
@@ -173,7 +174,7 @@ class HttpStage:
                 self._list(step.cluster, step.seconds, faults.imposter())
             case Crash() | Freeze() | Jump():
                 self._hit(step)
-            case Wait():
+            case Wait() | Stall():
                 pass
             case _:
                 self.people.happen(step)

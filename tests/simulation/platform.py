@@ -75,7 +75,10 @@ class Process:
         kernel, truth = outside.kernel, outside.truth
         wire = Wire(kernel, self, outside.faults)
         ledger = cast(Ledger, SimLedger(wire, truth.ledger, outside.watch))
-        clusters = {n: SimCluster(wire, kernel, truth.apis[n], outside.troubles[n]) for n in outside.configs}
+        clusters = {
+            n: SimCluster(wire, kernel, truth.apis[n], outside.troubles[n], outside.watch)
+            for n in outside.configs
+        }
         azures = {n: SimAzure(wire, truth.arm, outside.watch, n) for n in outside.configs}
         engine = Engine(
             cluster_of=lambda config: cast(Cluster, clusters[config.name]),
@@ -120,14 +123,17 @@ class Process:
             calls, seconds = self._freeze
             self._freeze = (calls - 1, seconds) if calls > 1 else None
             if calls <= 1:
-                self.thaw = self._kernel.now + seconds
-                self._thawed(self.thaw)
+                self.stand_still(seconds)
         if self._crash:
             calls, acted = self._crash
             self._crash = (calls - 1, acted)
             if calls <= 1 and not acted:
                 self.die()
                 raise Crash
+
+    def stand_still(self, seconds: float) -> None:
+        self.thaw = self._kernel.now + seconds
+        self._thawed(self.thaw)
 
     def after_call(self) -> None:
         self.alive()
@@ -147,7 +153,7 @@ class Process:
 class Platform:
     """Two processes, the queues' triggers and the timers."""
 
-    def __init__(self, outside: Outside, *, timer: bool) -> None:
+    def __init__(self, outside: Outside, *, timer: bool, probe: bool) -> None:
         self.outside, self._kernel = outside, outside.kernel
         self._lives = count(1)
         self.poisoned: list[str] = []
@@ -158,7 +164,8 @@ class Platform:
             queue.arrived = partial(self._serve, queue)
         if timer:
             self._kernel.after(1.0, partial(self._tick, ingest.on_timer, TIMER))
-        self._kernel.after(7.0, partial(self._tick, ingest.on_probe, PROBE))
+        if probe:
+            self._kernel.after(7.0, partial(self._tick, ingest.on_probe, PROBE))
 
     def _start(self, number: int) -> None:
         if self.processes[number] is None:
@@ -167,10 +174,12 @@ class Platform:
             self._kernel.at(self._kernel.now, self._serve_all)
 
     def _died(self, number: int) -> None:
+        self.outside.watch.wakes.trouble()
         self.processes[number] = None
         self._kernel.after(RESTART, partial(self._start, number))
 
     def _thaw(self, when: float) -> None:
+        self.outside.watch.froze(when)
         self._kernel.at(when, self._serve_all)
 
     def running(self) -> list[Process]:
@@ -257,5 +266,6 @@ class Platform:
 
     def _poison(self, process: Process, queue: SimQueue, message: Message, receipt: int) -> None:
         self.poisoned.append(message.body)
+        self.outside.watch.wakes.set_aside(message)
         queue.finish(message, receipt)
         ingest.on_poison(process.worker, message.body, queue.name)

@@ -18,7 +18,7 @@ from reconciler.model import (
     ServiceRef,
     Subnet,
 )
-from reconciler.ports import Accepted
+from reconciler.ports import Accepted, Lease
 from tests.simulation.arm import Subscription
 from tests.simulation.documents import network
 from tests.simulation.faults import Faults, error_of
@@ -45,6 +45,9 @@ class Mortal(Protocol):
     def alive(self) -> None:
         """Raises Crash where the process is dead."""
 
+    def stand_still(self, seconds: float) -> None:
+        """Nothing of the process goes on before that time is over."""
+
 
 class Wire:
     """How the calls of one process reach the outside."""
@@ -64,6 +67,8 @@ class Wire:
         process.alive()
         kernel.note(f"p{process.number} {port}.{method} {subject} {fault or ''}")
         self._faults.meanwhile(port, method)
+        if fault:
+            self._faults.hit()
         if fault and fault != "cut":
             raise error_of(fault, method)
         failed: OutsideError | None = None
@@ -73,6 +78,8 @@ class Wire:
         except OutsideError as error:
             failed = error
         process.after_call()
+        if seconds := self._faults.stall(port, method):
+            process.stand_still(seconds)
         kernel.pause(half)
         process.alive()
         if failed or fault:
@@ -104,12 +111,19 @@ class SimLedger:
         def call(*values: Any) -> Any:
             # Rows may come as generators: they are made before the call, not during it.
             given = tuple(v if isinstance(v, str | tuple | int) else _listed(v) for v in values)
-            result = self._wire.call("ledger", method, _subject(given), lambda: found(*given))
-            if method == "write_lease":
-                self._watch.leased(result)
-            return result
+            self._watch.begins_note(method)
+            return self._wire.call("ledger", method, _subject(given), lambda: found(*given))
 
         return call
+
+    def write_lease(self, lease: Lease) -> Lease:
+        def act() -> Lease:
+            before: Lease = self._inner.lease(lease.cluster)
+            written: Lease = self._inner.write_lease(lease)
+            self._watch.leased(before, written)
+            return written
+
+        return self._wire.call("ledger", "write_lease", lease.cluster, act)
 
 
 def _listed(value: Any) -> Any:
@@ -149,8 +163,9 @@ class Trouble:
 class SimCluster:
     """The port ``Cluster``."""
 
-    def __init__(self, wire: Wire, kernel: Kernel, api: Api, trouble: Trouble) -> None:
-        self._wire, self._kernel, self._api, self._trouble = wire, kernel, api, trouble
+    def __init__(self, wire: Wire, kernel: Kernel, api: Api, trouble: Trouble, watch: Watch) -> None:
+        self._wire, self._kernel, self._api = wire, kernel, api
+        self._trouble, self._watch = trouble, watch
 
     def _do(self, method: str, subject: str, act: Callable[[], T]) -> T:
         return self._wire.call("cluster", method, f"{self._api.cluster} {subject}", act)
@@ -169,7 +184,9 @@ class SimCluster:
         return tuple(listed)
 
     def list_services(self) -> tuple[Service, ...]:
-        return self._do("list_services", "", self._services)
+        listed = self._do("list_services", "", self._services)
+        self._watch.saw()
+        return listed
 
     def identity(self) -> str:
         return self._do("identity", "", lambda: STRANGER if self._imposter else self._api.identity)

@@ -16,31 +16,39 @@ INVISIBLE = 600.0
 
 @dataclass
 class Message:
-    """One message. ``receipt`` changes with each delivery: only the last receiver may delete it."""
+    """One message. ``receipt`` changes with each delivery: only the last receiver may delete it.
+
+    ``about`` is the wake-up that it carries, if it carries one.
+    """
 
     number: int
     body: str
     inserted: datetime
     visible: float
+    about: WakeUp | None = None
     deliveries: int = 0
     receipt: int = 0
 
 
 class SimQueue:
-    """``arrived`` is called whenever a message becomes visible."""
+    """``arrived`` is called whenever a message becomes visible, ``added`` and ``gone`` with each one."""
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel, self.name = kernel, name
         self.messages: dict[int, Message] = {}
         self.arrived: Callable[[], None] = lambda: None
+        self.added: Callable[[Message], None] = lambda message: None
+        self.gone: Callable[[Message], None] = lambda message: None
         self._numbers = 0
 
-    def add(self, body: str, delay: float = 0.0) -> None:
+    def add(self, body: str, delay: float = 0.0, about: WakeUp | None = None) -> None:
         """A new message."""
         self._numbers += 1
         inserted = self.kernel.time().replace(microsecond=0)
-        message = Message(self._numbers, body, inserted, self.kernel.now + math.ceil(max(0.0, delay)))
+        visible = self.kernel.now + math.ceil(max(0.0, delay))
+        message = Message(self._numbers, body, inserted, visible, about)
         self.messages[message.number] = message
+        self.added(message)
         self._announce(message)
 
     def receive(self) -> Message | None:
@@ -62,6 +70,7 @@ class SimQueue:
         """Served: gone, unless somebody else received it meanwhile."""
         if message.receipt == receipt:
             self.messages.pop(message.number, None)
+            self.gone(message)
 
     def again(self, message: Message, receipt: int, seconds: float) -> None:
         """Failed: visible again soon."""
@@ -87,4 +96,4 @@ class WakeUps:
 
     def send(self, wake_up: WakeUp, delay_seconds: float = 0) -> None:
         """Send it in its wire form."""
-        self._queue.add(encode(wake_up), delay_seconds)
+        self._queue.add(encode(wake_up), delay_seconds, wake_up)

@@ -14,16 +14,17 @@ SHOWN = 60
 
 @dataclass(frozen=True)
 class Mode:
-    """The in-tree controllers of both clusters, and whether the timer runs."""
+    """The in-tree controllers of both clusters, and whether the timer and the probe run."""
 
     prod: InTree
     dev: InTree
     timer: bool = True
+    probe: bool = True
 
 
 def replay(seed: int, mode: Mode, steps: Sequence[Step]) -> Simulation:
     """Play the steps, then let everything come to rest. Raises AssertionError with the last calls."""
-    simulation = Simulation(seed, mode.prod, mode.dev, timer=mode.timer)
+    simulation = Simulation(seed, mode.prod, mode.dev, timer=mode.timer, probe=mode.probe)
     try:
         for step in steps:
             simulation.play(step)

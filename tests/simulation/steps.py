@@ -182,6 +182,15 @@ class Freeze:
 
 
 @dataclass(frozen=True)
+class Stall:
+    """Whichever worker process makes the next call of a method of a port stands still with the answer in its hand."""
+
+    port: Port
+    method: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Jump:
     """The clock of a worker process goes wrong by so many seconds, until the next step of this kind."""
 
@@ -216,6 +225,7 @@ Step = (
     | Imposter
     | Crash
     | Freeze
+    | Stall
     | Jump
     | Wait
 )

@@ -157,6 +157,24 @@ PROCESS = st.one_of(
     st.builds(s.Freeze, PROCESSES, CALLS, st.sampled_from([15, 130, 700])),
     st.builds(s.Jump, PROCESSES, st.sampled_from([0, -3, 3, -90, 3600])),
 )
+# Just before a write, above all; until before the lease ends, while it is taken over, and long after.
+STALLED: tuple[tuple[s.Port, str], ...] = (
+    ("azure", "get_private_link_service"),
+    ("azure", "get_private_link_service"),
+    ("azure", "get_private_link_service"),
+    ("azure", "put_private_link_service"),
+    ("cluster", "list_services"),
+    ("ledger", "reserve"),
+    ("ledger", "put_ownership"),
+    ("ledger", "lease"),
+    ("ledger", "write_lease"),
+    ("queue", "send"),
+)
+STALL: st.SearchStrategy[s.Step] = st.builds(
+    lambda moment, seconds: s.Stall(moment[0], moment[1], seconds),
+    st.sampled_from(STALLED),
+    st.sampled_from([15, 110, 126, 127, 130, 700]),
+)
 STEPS: st.SearchStrategy[s.Step] = st.one_of(
     *[APPLY] * 3,
     DELETE,
@@ -167,6 +185,7 @@ STEPS: st.SearchStrategy[s.Step] = st.one_of(
     *[FAULTS] * 2,
     VIEWS,
     *[PROCESS] * 2,
+    STALL,
 )
 
 NAMED = st.builds(
@@ -178,7 +197,7 @@ NAMED = st.builds(
 # Of everything something; and histories of few kinds of steps, in which they meet more often.
 THEMES: tuple[st.SearchStrategy[s.Step], ...] = (
     STEPS,
-    st.one_of(*[APPLY] * 3, DELETE, *[WAIT] * 2, *[MEANWHILE] * 4, *[PROCESS] * 4),
+    st.one_of(*[APPLY] * 3, DELETE, *[WAIT] * 2, *[MEANWHILE] * 4, *[PROCESS] * 3, *[STALL] * 2),
     st.one_of(*[NAMED] * 4, *[DELETE] * 2, *[WAIT] * 2, MEANWHILE, FAULTS),
 )
 

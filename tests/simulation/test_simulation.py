@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.chaos_mode import FULL, SEED
 from tests.simulation import steps as s
 from tests.simulation.replay import Mode, replay
-from tests.simulation.strategies import histories
+from tests.simulation.strategies import STALLED, histories
 from tests.simulation.week import DAYS, day
 from tests.simulation.world import Simulation
 
@@ -40,6 +40,7 @@ MODES = st.sampled_from(
         Mode("absent", "absent"),
         Mode("active", "active"),
         Mode("absent", "active", timer=False),
+        Mode("absent", "active", probe=False),
     ]
 )
 SEEDS = st.integers(0, 2**32 - 1)
@@ -114,11 +115,20 @@ def test_a_worker_frozen_at_any_call_writes_nothing_after_its_lease(process: int
             simulation.play(step)
 
 
+@pytest.mark.parametrize("seconds", [110, 126, 250])
+def test_a_worker_that_stands_still_with_an_answer_in_its_hand_writes_nothing_after_it(seconds: int) -> None:
+    """What it looked at is old when it goes on: its lease is about to end, being taken over, or long another's."""
+    for number, (port, method) in enumerate(sorted(set(STALLED)) * (10 if FULL else 2)):
+        simulation = Simulation(number, "absent", "absent")
+        for step in (s.Stall(port, method, seconds), *BEGINNING, s.EditPls("prod", 0, "fqdns"), s.Wait(600)):
+            simulation.play(step)
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("process", [0, 1])
 def test_a_worker_that_dies_at_any_call_leaves_nothing_undone(process: int) -> None:
-    """No timer makes up for it: the message of the dead, or its guard, does."""
-    mode = Mode("absent", "absent", timer=False)
+    """Neither timer nor probe makes up for it: the message of the dead, or its guard, does."""
+    mode = Mode("absent", "absent", timer=False, probe=False)
     for calls in CALLS:
         replay(calls, mode, [*BEGINNING, s.Crash(process, calls, acted=calls % 2 == 0), s.Wait(60)])
 

@@ -10,17 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from reconciler import arm_ids
 from reconciler.errors import OutsideError
 from reconciler.ports import Lease
 from tests.fakes.ledger import MemoryLedger
+from tests.simulation import leases
 from tests.simulation.arm import Subscription
 from tests.simulation.documents import FRONTENDS, POLICY, connections_of, frontend_of, group_of
 from tests.simulation.kernel import Flow, Kernel
 from tests.simulation.kubernetes import PREFIX, Api
 from tests.simulation.stage import WriteFact
+from tests.simulation.wakes import Wakes
 
 Json = Mapping[str, Any]
 CLUSTER_TAG, OWNER_TAG = "k8s-azure-cluster-name", "k8s-azure-owner-service"
@@ -42,9 +45,14 @@ def belongs(document: Json, group: str) -> bool:
 
 @dataclass
 class Sight:
-    """What one flow has read, and the lease it holds."""
+    """What one flow has read, and the lease it holds.
+
+    ``first`` and ``began`` are when it first and last began to look, ``saw`` whether it has read the Services.
+    """
 
     began: float = 0.0
+    first: float | None = None
+    saw: bool = False
     got: dict[str, tuple[float, Json | None]] = field(default_factory=dict)
     lease: Lease | None = None
 
@@ -62,13 +70,19 @@ class Truth:
 class Watch:
     """Sees every write of the reconciler before it acts."""
 
-    def __init__(self, kernel: Kernel, truth: Truth) -> None:
-        self.kernel, self.truth = kernel, truth
+    def __init__(self, kernel: Kernel, truth: Truth, wakes: Wakes) -> None:
+        self.kernel, self.truth, self.wakes = kernel, truth, wakes
         self.writes: list[WriteFact] = []
         self.clocks_wrong_until = 0.0
         self.frozen_until = 0.0
         self._sights: dict[Flow, Sight] = {}
         self._repeats: dict[tuple[str, int], Counter[str]] = {}
+        self._taken: dict[str, datetime] = {}
+
+    @property
+    def calm(self) -> bool:
+        """Whether the workers' clocks are right, or nearly so."""
+        return self.kernel.now > self.clocks_wrong_until
 
     # -- what flows read
 
@@ -80,34 +94,64 @@ class Watch:
             self._sights = {f: s for f, s in self._sights.items() if not f.done}
         return self._sights.setdefault(flow, Sight())
 
+    def froze(self, until: float) -> None:
+        """A process stands still: until a while after, what it looked at is old."""
+        self.frozen_until = max(self.frozen_until, until + FRESH)
+        self.wakes.froze(until)
+
     def looks(self) -> None:
         """A run begins to observe."""
-        self._sight().began = self.kernel.now
+        sight = self._sight()
+        sight.began = self.kernel.now
+        sight.first = sight.began if sight.first is None else sight.first
+
+    def saw(self) -> None:
+        """A run has read the Services, which are the last."""
+        self._sight().saw = True
 
     def got(self, pls_id: str, document: Json | None) -> None:
         """A run read a PLS by its id."""
         self._sight().got[arm_ids.key(pls_id)] = self.kernel.now, document
 
-    def leased(self, lease: Lease) -> None:
-        """A run wrote the lease row."""
-        if lease.holder:
-            self._sight().lease = lease
+    def leased(self, before: Lease, row: Lease) -> None:
+        """A run wrote the lease row: it takes or renews its lease, notes a wish in another's, or ends."""
+        sight = self._sight()
+        self._complain(leases.trespass(before, row, sight.lease, self.kernel.time()))
+        if row.holder and (row.holder != before.holder or (sight.lease and sight.lease.holder == row.holder)):
+            sight.lease = row
+        if row.fence != before.fence:
+            self._taken[row.cluster] = self.kernel.time()
+        if row.holder and row.wanted and self.calm:
+            self.wakes.relied_on(row)
+        if row.covered != before.covered and sight.first is not None and sight.saw:
+            self.wakes.served(row.cluster, sight.first)
+
+    def _complain(self, what: str) -> None:
+        """Where clocks are wrong, leases are, too."""
+        if what and self.calm:
+            self.kernel.violation(what)
 
     # -- before a write
 
     def begins(self, cluster: str, target: str) -> None:
         """The request of a write leaves: only who holds the lease of the cluster sends any, and looked just now."""
         read = self._sight().got.get(arm_ids.key(target))
-        calm = self.kernel.now > self.clocks_wrong_until
-        if calm and self.kernel.now > self.frozen_until and read and self.kernel.now - read[0] > FRESH:
+        if self.calm and self.kernel.now > self.frozen_until and read and self.kernel.now - read[0] > FRESH:
             self.kernel.violation(f"a write to {target} on a look {self.kernel.now - read[0]:.0f} s old")
         mine, now = self._sight().lease, self.truth.ledger.lease(cluster)
         if mine is None or mine.cluster != cluster:
             self.kernel.violation(f"a write for {cluster} by who never took its lease")
-        elif now.fence != mine.fence and calm:
-            self.kernel.violation(
-                f"a write for {cluster} under fence {mine.fence}, the lease has {now.fence}"
-            )
+            return
+        self._complain(leases.late_write(mine, now, self.kernel.time()))
+        if self.calm:
+            self.wakes.relied_on(mine)
+
+    def begins_note(self, method: str) -> None:
+        """The request of a write into the ledger leaves: by who holds the lease, or who never takes one."""
+        mine = self._sight().lease
+        if mine and method in leases.NOTES:
+            row = self.truth.ledger.lease(mine.cluster)
+            self._complain(leases.late_note(mine, row, self._taken[mine.cluster], self.kernel.time()))
 
     def begins_put(self, cluster: str, pls_id: str) -> None:
         """The request of a PUT of a PLS leaves: noted, and reserved where it creates one.

@@ -36,9 +36,11 @@ from tests.simulation.steps import (
     MakeForeign,
     Meanwhile,
     Resync,
+    Stall,
     Step,
     Wait,
 )
+from tests.simulation.wakes import Wakes
 from tests.simulation.watch import Truth, Watch
 
 GROUPS = {"prod": "MC_prod", "dev": "MC_dev"}
@@ -72,17 +74,28 @@ class Simulation:
     """Implements ``Stage``. The same seed, steps and settings give the same history, call by call.
 
     Without the ``timer`` no full pass mends what was forgotten: where no event is lost, no wake-up may be.
+    Without the ``probe`` nobody but a message looks after a cluster whose worker is dead.
     """
 
     def __init__(
-        self, seed: int, prod: InTree = "absent", dev: InTree = "active", *, timer: bool = True
+        self,
+        seed: int,
+        prod: InTree = "absent",
+        dev: InTree = "active",
+        *,
+        timer: bool = True,
+        probe: bool = True,
     ) -> None:
         self.kernel = kernel = Kernel(seed)
         self.arm = Subscription(kernel)
         self.apis = {name: Api(kernel, name) for name in GROUPS}
         self.ledger = MemoryLedger(kernel.time)
         truth = Truth(GROUPS, self.apis, self.arm, self.ledger)
-        self.watch, self.faults = Watch(kernel, truth), Faults()
+        work, events = SimQueue(kernel, "reconcile"), SimQueue(kernel, "lb-events")
+        self.watch, self.faults = (
+            Watch(kernel, truth, Wakes(kernel, work, self.ledger, probe=probe)),
+            Faults(),
+        )
         self.troubles = {name: Trouble() for name in GROUPS}
         self.configs = {"prod": configured("prod", prod), "dev": configured("dev", dev)}
         self.steps = 0
@@ -92,15 +105,16 @@ class Simulation:
             Provider(kernel, self.arm, api, GROUPS[name], self._in_tree, in_tree=self._active(name))
             for name, api in self.apis.items()
         ]
-        work, events = SimQueue(kernel, "reconcile"), SimQueue(kernel, "lb-events")
         self.arm.events.deliver = events.add
         self.platform = Platform(
             Outside(kernel, truth, self.watch, self.faults, self.troubles, self.configs, work, events),
             timer=timer,
+            probe=probe,
         )
         self._timer = timer
         self._foreign = edits.Bystander(self.arm)
         self.faults.happen = self._happen
+        self.faults.hit = self.watch.wakes.trouble
 
     def _active(self, name: str) -> bool:
         return self.configs[name].in_tree == "active"
@@ -142,6 +156,8 @@ class Simulation:
                     self.arm.events.until[step.how] = now + step.seconds
             case Fault():
                 self.faults.add(step)
+            case Stall():
+                self.faults.add_stall(step)
             case FailOperations():
                 self.arm.fail_next = step.times
             case EmptyList():
@@ -182,7 +198,6 @@ class Simulation:
                 process.crash_at(step.calls, step.acted)
             case Freeze():
                 process.freeze_at(step.calls, step.seconds)
-                self.watch.frozen_until = self.kernel.now + 900 + step.seconds
             case Jump():
                 process.offset = float(step.seconds)
                 self._ahead = max(self._ahead, process.offset)

@@ -12,51 +12,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 from azure.core import MatchConditions
 from azure.data.tables import TableEntity, UpdateMode
 
 from reconciler.adapters.storage import StorageAccount, translated
-from reconciler.adapters.table_rows import SCHEMA, check_schema, entity_of, plain, whole
+from reconciler.adapters.table_operations import Delete, Upsert, batches, step_of
+from reconciler.adapters.table_rows import SCHEMA, Entity, check_schema, entity_of, plain, whole
 from reconciler.errors import Conflict, NotFound, OutcomeUnknown, OutsideError, RetryLater, Stale
 
-Entity = Mapping[str, Any]
-_Operation = TypeVar("_Operation")
-
-_BATCH = 100
 _PAGE = 1000
 _ATTEMPTS = 5
 _FEW = 4  # rows to read one by one; more are one query of their range
 _MARKER = ("|schema", "schema")  # of the table as a whole; no cluster's key looks like it
 _TABLE_MISSING = "TableNotFound"
 _ETAG_TIME = re.compile(r"datetime'([^']+)'")
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """Insert or replace an entity."""
-
-    entity: Entity
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Partition and row."""
-        return self.entity["PartitionKey"], self.entity["RowKey"]
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove a row, or find it gone."""
-
-    partition: str
-    row: str
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Partition and row."""
-        return self.partition, self.row
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +134,7 @@ class Table:
         for operation in {operation.key: operation for operation in operations}.values():
             partitions.setdefault(operation.key[0], []).append(operation)
         for partition, together in partitions.items():
-            for batch in _batches(together):
+            for batch in batches(together):
                 self._write_batch(partition, batch)
 
     def _write_batch(self, partition: str, batch: Sequence[Upsert | Delete]) -> None:
@@ -175,8 +147,7 @@ class Table:
 
     def _write_once(self, partition: str, batch: Sequence[Upsert | Delete]) -> None:
         present = self._present(partition, [operation.key[1] for operation in batch])
-        guarded = (_guarded(operation, present.get(operation.key[1])) for operation in batch)
-        steps = [step for step in guarded if step]
+        steps = [step for o in batch if (step := step_of(o, present.get(o.key[1])))]
         if not steps:
             return
         try:
@@ -206,7 +177,7 @@ class Table:
         partitions: dict[str, list[Entity]] = {}
         for entity in entities:
             partitions.setdefault(entity["PartitionKey"], []).append(entity)
-        for batch in (b for together in partitions.values() for b in _batches(together)):
+        for batch in (b for together in partitions.values() for b in batches(together)):
             with suppress(Conflict):
                 try:
                     self._append_once(batch)
@@ -289,21 +260,3 @@ class Table:
         # Another's write in between has another time: none then, which covers no message.
         unchanged = found is not None and found.metadata["etag"] == etag
         return Written(etag, plain(found.metadata["timestamp"]) if found and unchanged else None)
-
-
-def _batches(operations: Sequence[_Operation]) -> Iterator[Sequence[_Operation]]:
-    return (operations[at : at + _BATCH] for at in range(0, len(operations), _BATCH))
-
-
-def _guarded(operation: Upsert | Delete, present: TableEntity | None) -> Any:
-    """A step of a transaction that holds only while the row is as it was read; None where there is nothing to do."""
-    unchanged: dict[str, Any] = {}
-    if present is not None:
-        unchanged = {"etag": present.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
-    match operation:
-        case Upsert(entity) if present is None:
-            return "create", entity
-        case Upsert(entity):
-            return "update", entity, {"mode": UpdateMode.REPLACE, **unchanged}
-        case Delete(partition, row):
-            return ("delete", {"PartitionKey": partition, "RowKey": row}, unchanged) if present else None

@@ -22,7 +22,8 @@ from reconciler import arm_ids
 from reconciler.adapters import table_keys as keys
 from reconciler.adapters import table_rows as rows
 from reconciler.adapters.storage import StorageAccount
-from reconciler.adapters.table_access import Delete, Table, Upsert
+from reconciler.adapters.table_access import Table
+from reconciler.adapters.table_operations import Delete, Upsert
 from reconciler.adapters.table_state import ROW as STATE_ROW
 from reconciler.adapters.table_state import from_state, to_state
 from reconciler.errors import Conflict, Stale

@@ -116,7 +116,7 @@ def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: ti
             return Drop("the cluster backs off or rests, and a parked message will come")
         return Park(replace(lease, parked=until), until)
     row = replace(lease, holder=holder, until=now + lasts, fence=lease.fence + 1)
-    return Take(_without(arrival, row), _promise(lease, row))
+    return Take(_without(arrival, row), _promise(arrival, lease, row))
 
 
 def _while_held(arrival: Arrival, lease: Lease) -> Decision:
@@ -130,7 +130,11 @@ def _while_held(arrival: Arrival, lease: Lease) -> Decision:
     noted = _without(arrival, row)
     # The holder may have sent these just now: its release must not be written as if they were still to come.
     released = arrival.wake_up.reason in (WANTED, PARKED)
-    return Drop("noted already") if noted == lease and not released else Busy(noted, _promise(lease, row))
+    return (
+        Drop("noted already")
+        if noted == lease and not released
+        else Busy(noted, _promise(arrival, lease, row))
+    )
 
 
 def _quiet_until(arrival: Arrival, lease: Lease, now: datetime) -> datetime | None:
@@ -151,14 +155,15 @@ def _rested(lease: Lease, now: datetime) -> datetime:
     return min(lease.covered, now) + REST if lease.covered else now
 
 
-def _promise(found: Lease, row: Lease) -> tuple[WakeUp, ...]:
+def _promise(arrival: Arrival, found: Lease, row: Lease) -> tuple[WakeUp, ...]:
     """The guard that the first wish noted in a lease needs, and each later lease with that wish in it.
 
     The holder's own message does not do: it comes back half a minute after the run failed, finds the
-    lease still held, and leaves a wish, too.
+    lease still held, and leaves a wish, too. A guard leaves none: a lease that is taken for it needs another.
     """
     promised = found.wanted is not None and found.until == row.until
-    return (guard(row),) if row.wanted and not promised else ()
+    needed = row.wanted or arrival.wake_up.reason == GUARD
+    return (guard(row),) if needed and not promised else ()
 
 
 def _is_parked(arrival: Arrival, lease: Lease) -> bool:

@@ -165,6 +165,15 @@ def test_who_takes_over_a_wish_sends_a_guard_for_its_own_lease() -> None:
     assert on(message(), DEAD).messages == ()
 
 
+def test_who_takes_over_for_a_guard_sends_one_for_its_own_lease() -> None:
+    """The taking may be written and its answer lost: the guard comes again, finds the lease held and leaves no wish."""
+    taken = on(message(0, GUARD), DEAD)
+    assert isinstance(taken, Take)
+    assert taken.messages == (guard(taken.lease),)
+    again = on(message(0, GUARD), taken.lease, 30)
+    assert again == Drop("a run is under way")
+
+
 def test_a_parked_message_that_finds_a_run_under_way_is_relied_upon_no_more() -> None:
     """It came early by another clock and is used up: the run parks another."""
     due = after(seconds=8)

@@ -66,6 +66,21 @@ def authenticate(header: str, roles: Mapping[str, Role], other: Callable[[str], 
     return role
 
 
+def impersonated(role: Role, user: str, roles: Mapping[str, Role]) -> Role:
+    """The role of `user`, in whose place `role` acts (`kubectl --as`); 403 unless it may do everything.
+
+    A user that no token stands for may do nothing.
+    """
+    if not any(rule.allows("impersonate", "users") for rule in role.rules):
+        raise ApiError(
+            403,
+            f'users "{user}" is forbidden: User "{role.user}" cannot impersonate resource "users" in API group ""'
+            f" at the cluster scope{role.refusal}",
+            details={"name": user, "kind": "users"},
+        )
+    return next((known for known in roles.values() if known.user == user), Role(user, ()))
+
+
 def authorize(role: Role, verb: str, resource: Resource, subresource: str, namespace: str, name: str) -> None:
     """403 in the words of RBAC unless a rule allows it."""
     asked = f"{resource.plural}/{subresource}" if subresource else resource.plural

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.kubernetes import discovery, openapi, reviews
-from sandbox.kubernetes.access import Role, authenticate, authorize
+from sandbox.kubernetes.access import Role, authenticate, authorize, impersonated
 from sandbox.kubernetes.bodies import typed_body, typed_patch
 from sandbox.kubernetes.decoding import check_type, parse
 from sandbox.kubernetes.entra import Entra
@@ -99,9 +99,7 @@ class Api:
         if path in discovery.HEALTH:
             return web.Response(text=discovery.health(path, verbose="verbose" in request.query))
         if path != "version":
-            role = authenticate(
-                request.headers.get("Authorization", ""), self._settings.roles, self._entra_role
-            )
+            role = self._caller(request)
             request[USER] = role.user
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
@@ -113,6 +111,12 @@ class Api:
         if not path.startswith(("api/", "apis/")):
             return web.Response(status=404, text="404 page not found\n")
         return await self._resource_call(request, role)
+
+    def _caller(self, request: web.Request) -> Role:
+        roles = self._settings.roles
+        role = authenticate(request.headers.get("Authorization", ""), roles, self._entra_role)
+        other = request.headers.get("Impersonate-User", "")
+        return impersonated(role, other, roles) if other else role
 
     def _entra_role(self, token: str) -> Role | None:
         return self._settings.entra.role(token, self._settings.clock().timestamp())

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sandbox.kubernetes.errors import ApiError, bad_request, unrecognized
-from sandbox.kubernetes.protobuf import decode_object
+from sandbox.kubernetes.protobuf import UnknownKindError, decode_object
 from sandbox.kubernetes.resources import Resource
 from sandbox.kubernetes.schema import Field, Message, messages
 
@@ -61,6 +61,8 @@ def parse(body: bytes, media_type: str, kind: str = "") -> Any:
             return yaml.load(body, _Timeless)  # noqa: S506 (a SafeLoader)
         if media_type == "application/vnd.kubernetes.protobuf":
             return decode_object(body)
+    except UnknownKindError as error:
+        raise ApiError(415, str(error)) from error
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         why = _go_json(error) if isinstance(error, json.JSONDecodeError) else str(error)
         raise (unrecognized(body, kind, why) if kind else bad_request(why)) from error

@@ -13,15 +13,21 @@ MAGIC = b"k8s\x00"
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
+class UnknownKindError(Exception):
+    """Protobuf of a kind whose fields are not numbered in `schema`."""
+
+
 def decode_object(body: bytes) -> Json:
-    """The object inside the envelope; ValueError for what is not protobuf or not a known kind."""
+    """The object inside the envelope; ValueError for what is not protobuf, UnknownKindError for other kinds."""
     if not body.startswith(MAGIC):
         raise ValueError("no protobuf envelope")
     envelope = _message(body[len(MAGIC) :], messages()["Unknown"])
     type_meta = envelope.get("typeMeta", {})
     schema = messages().get(type_meta.get("kind", ""))
     if schema is None:
-        raise ValueError(f"protobuf for {type_meta.get('kind')!r} is not read here: send JSON")
+        raise UnknownKindError(
+            f"the sandbox reads no protobuf of kind {type_meta.get('kind')}: send JSON or YAML"
+        )
     return {**type_meta, **_message(envelope.get("raw", b""), schema)}
 
 

@@ -34,6 +34,7 @@ LoadBalancerIngress: 1 ip string, 2 hostname string, 3 ipMode string, 4 ports []
 PortStatus: 1 port int, 2 protocol string, 3 error string
 Condition: 1 type string!, 2 status string!, 3 observedGeneration int, 4 lastTransitionTime time!, \
 5 reason string!, 6 message string!
+ConfigMap: 1 metadata ObjectMeta, 2 data map, 3 binaryData any, 4 immutable bool
 Event: 1 metadata ObjectMeta, 2 involvedObject ObjectReference, 3 reason string, 4 message string, \
 5 source EventSource, 6 firstTimestamp time, 7 lastTimestamp time, 8 count int, 9 type string, 10 eventTime time, \
 11 series EventSeries, 12 action string, 13 related ObjectReference, 14 reportingComponent string!, \

@@ -18,7 +18,7 @@ def stable_uid(cluster: str) -> str:
 
 
 def seed(registry: Registry, uid: str) -> None:
-    for namespace in PERMANENT_NAMESPACES:
+    for namespace in (*PERMANENT_NAMESPACES, "kube-node-lease"):
         registry.create(NAMESPACES, "", {"metadata": {"name": namespace}})
     _seed_service(registry)
     set_identity(registry, uid)

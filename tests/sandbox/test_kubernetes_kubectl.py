@@ -216,3 +216,20 @@ def test_a_namespace_takes_its_services_with_it(kubectl: Kubectl) -> None:
     assert kubectl("get", "svc", "-A", "-o", "name") == "service/kubernetes\n"
     refused = kubectl.run("create", "service", "loadbalancer", "web", "--tcp=80", "-n", "team")
     assert 'namespaces "team" not found' in refused.stderr
+
+
+def test_somebody_else_is_asked_for_with_their_rights_only(kubectl: Kubectl) -> None:
+    """Bug caught: `--as` ignored, so that every check of rights says yes."""
+    assert kubectl("auth", "can-i", "list", "services", "--as=sandbox-reader") == "yes\n"
+    assert kubectl.run("auth", "can-i", "list", "services", "--as=nobody").stdout == "no\n"
+    assert 'User "nobody" cannot list resource "services"' in kubectl.run("get", "svc", "--as=nobody").stderr
+    reader = Kubectl(kubectl.cluster, kubectl.home, "reader-token")
+    assert 'cannot impersonate resource "users"' in reader.run("get", "svc", "--as=nobody").stderr
+
+
+def test_a_config_map_comes_as_protobuf_and_others_are_told_to_come_as_json(kubectl: Kubectl) -> None:
+    """Bug caught: `kubectl create configmap`, which sends no JSON; a refusal that speaks of broken JSON."""
+    kubectl("create", "configmap", "settings", "--from-literal=a=b")
+    assert kubectl("get", "cm", "settings", "-o", "jsonpath={.data.a}") == "b"
+    refused = kubectl.run("create", "deployment", "web", "--image=nginx").stderr
+    assert "the sandbox reads no protobuf of kind Deployment: send JSON or YAML" in refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler import arm_ids
+from reconciler.annotations import NAME
 from reconciler.claims import Wish
 from reconciler.desired import Desired, create_body, differences, update_body
 from reconciler.model import (
@@ -163,7 +164,7 @@ def _refuse(draft: Draft, elect: Tenant, frontend: Frontend, pls_id: str, taken:
         Reason.NAME_TAKEN,
         Severity.ERROR,
         f"Service {elect.service.key} asks for Private Link Service {arm_ids.last_name(pls_id)} on "
-        f"frontend {frontend.name}, but {taken}. Choose another azure-pls-name.",
+        f"frontend {frontend.name}, but {taken}. Choose another {draft.observed.cluster.pls_prefix}{NAME}.",
         service=elect.service.key,
         frontend_id=frontend.id,
         pls_id=pls_id,
@@ -237,7 +238,11 @@ def _group_unread(draft: Draft, world: World, elect: Tenant, pls_id: str) -> boo
     view, parsed = _group(draft, world, pls_id), arm_ids.parse(pls_id)
     if view is None or parsed is None:
         return False
-    why = f"could not be read ({view.reason})" if isinstance(view, Unknown) else "does not exist"
+    why = (
+        f"could not be read ({view.reason})"
+        if isinstance(view, Unknown)
+        else "does not exist; create it, or name another"
+    )
     draft.find(
         Reason.UNKNOWN_VIEW if isinstance(view, Unknown) else Reason.INVALID_SETTINGS,
         Severity.ERROR,

@@ -122,7 +122,8 @@ class Draft:
             self.find(
                 Reason.MODE,
                 Severity.WARNING,
-                f"Private Link Service {delete.pls_id} would be deleted, but the mode is upsert-only.",
+                f"Private Link Service {delete.pls_id} would be deleted, but the mode is upsert-only; delete it by "
+                "hand, or let the mode be sync.",
                 pls_id=delete.pls_id,
             )
 

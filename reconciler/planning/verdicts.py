@@ -167,7 +167,7 @@ def _verdict(
     if service is owner:
         return Tenant(service, claim, "owner")
     if claim.has_settings:
-        return refused(Reason.NOT_OWNER, _not_owner(frontend_id, pls, owner))
+        return refused(Reason.NOT_OWNER, _not_owner(observed.cluster.pls_prefix, frontend_id, pls, owner))
     return Tenant(service, claim, "shares")
 
 
@@ -180,11 +180,11 @@ def _foreign(frontend_id: str, pls: PrivateLinkService) -> str:
     )
 
 
-def _not_owner(frontend_id: str, pls: PrivateLinkService | None, owner: Service | None) -> str:
+def _not_owner(prefix: str, frontend_id: str, pls: PrivateLinkService | None, owner: Service | None) -> str:
     holder = (owner_name(pls) if pls else "") or (owner.key if owner else "") or "nobody"
     what = f"Private Link Service {pls.id}" if pls else "the Private Link Service to be"
     return (
         f"it shares frontend '{arm_ids.last_name(frontend_id)}', whose settings belong to {holder} (owner "
-        f"of {what}); take its own azure-pls settings away to share, or hand it the ownership by the tag "
+        f"of {what}); take its own settings ({prefix}*) away to share, or hand it the ownership by the tag "
         f"{OWNER_TAG}"
     )

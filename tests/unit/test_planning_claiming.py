@@ -368,6 +368,17 @@ def test_p5_of_two_claims_to_one_name_the_earlier_gets_it() -> None:
     _taken(found(result, Reason.NAME_TAKEN).sentence, "shop/old")
 
 
+def test_p5_what_to_change_is_called_as_this_cluster_calls_it() -> None:
+    """With a prefix of its own nobody reads azure-pls-name."""
+    config, prefix = configured(pls_prefix="example.com/pls-"), "example.com/pls-"
+    named = {"prefix": prefix, "settings": {"name": "taken"}}
+    taken = decide(service("a", **named), service("b", **named), cluster=config)  # type: ignore[arg-type]
+    assert found(taken, Reason.NAME_TAKEN).sentence.endswith("Choose another example.com/pls-name.")
+    old, young = service("old", prefix=prefix, age_days=20), service("young", **named)  # type: ignore[arg-type]
+    shared = decide(old, young, frontends=[frontend(old, young)], cluster=config)
+    assert "settings (example.com/pls-*) away" in found(shared, Reason.NOT_OWNER).sentence
+
+
 def test_p5_a_neighbour_that_does_not_ask_lends_nobody_its_age() -> None:
     """The claim's age counts, not that of the oldest Service on the frontend."""
     ancient = service("ancient", asks=False, age_days=99)

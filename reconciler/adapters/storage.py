@@ -189,5 +189,6 @@ def _code(error: HttpResponseError) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    """The transport's own words tell the whole address, the signature in it, too."""
+    lines = _SIGNATURE.sub("REDACTED", str(error)).strip().splitlines()
     return lines[0] if lines else type(error).__name__

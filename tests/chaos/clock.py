@@ -79,4 +79,5 @@ def on_clock(app: App, clock: ShiftedClock) -> Worker:
     queue._client = cast(Any, _HoldingClient(queue._client))
     ledger = cast(Ledger, _StampedLedger(app.worker.ledger, clock))
     engine = replace(app.worker.engine, ledger=ledger, clock=clock)
-    return replace(app.worker, engine=engine, ledger=ledger)
+    publishing = app.worker.publishing and replace(app.worker.publishing, clock=clock)
+    return replace(app.worker, engine=engine, ledger=ledger, publishing=publishing)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from tests.chaos.crash_snapshot import bodies, snapshot
+from tests.chaos.crash_snapshot import bodies, doubles, snapshot
 from tests.chaos.stories import ACTS, Act, Life
 from tests.chaos.world import RECORD, Settled, World
 
@@ -55,6 +55,7 @@ class Ending:
 
     seen: Json
     bodies: dict[str, list[str]]
+    doubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def play(life: Life, act: Act, hook: Json) -> tuple[Settled, Ending]:
     """One act from its start until nothing is left to deliver."""
     life.world.begin(hook)
     life.world.users.forget_requests()
+    life.heard_before = len(life.world.events())
     act.do(life)
     settled = life.world.settle(lambda: act.finished(life), PATIENCE)
     if not settled.killed:
@@ -107,7 +109,8 @@ def play(life: Life, act: Act, hook: Json) -> tuple[Settled, Ending]:
 
 def ending_of(life: Life) -> Ending:
     """What the world has come to."""
-    return Ending(snapshot(life.world, life.words), bodies(life.world, life.words))
+    world, words = life.world, life.words
+    return Ending(snapshot(world, words), bodies(world, words), doubles(world, life.heard_before))
 
 
 def lives(points: Iterable[Point], seed: int) -> list[dict[str, Point]]:
@@ -170,6 +173,7 @@ def problem(settled: Settled, ending: Ending, expected: Ending) -> str:
     if _by_redelivery(settled) and any(d.ended == "died" and _wrote(d.calls) for d in settled.deliveries):
         found.append("writes had begun, and the guard did not finish them: it took the message itself")
     found += [f"a handler raised {error}" for error in settled.errors]
+    found += [f"published {double}" for double in ending.doubles]
     return "\n".join([*found, *_story(settled)] if found else [])
 
 

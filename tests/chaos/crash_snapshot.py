@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.up_client import PERSON
+from tests.chaos import heard
 from tests.chaos.world import CLUSTER, World
 
 Json = dict[str, Any]
@@ -32,7 +34,10 @@ SUBNETS = ("pls-subnet",)
 
 
 def snapshot(world: World, words: Mapping[str, str]) -> Json:
-    """Private Link Services, subnet policies, ledger rows, what Services are told, plan. ``words`` are replaced in all texts."""
+    """Private Link Services, subnet policies, ledger rows, what Services and pipelines are told, plan.
+
+    ``words`` are replaced in all texts.
+    """
     plan = world.plan()
     seen = {
         "privateLinkServices": sorted(_links(world), key=lambda link: str(link["id"])),
@@ -40,6 +45,7 @@ def snapshot(world: World, words: Mapping[str, str]) -> Json:
         "ownership": _rows(world, "ownership"),
         "sharing": _rows(world, "sharing"),
         "told": _conditions(world),
+        "heard": _heard(world),
         "plan": {"complete": plan["complete"], "writes": plan["writes"], "findings": _reasons(plan)},
     }
     document: Json = readable(seen, words)
@@ -113,6 +119,19 @@ def _conditions(world: World) -> list[list[str]]:
         for service in services
         for condition in service.get("status", {}).get("conditions", ())
     )
+
+
+def _heard(world: World) -> Json:
+    """What pipelines were told last; but for Services that are gone, since a run may see two go at once or one by one."""
+    there = {f"default/{service['metadata']['name']}" for service in world.users.services(CLUSTER)}
+    told = heard.in_the_end(world.events())
+    return {about: what for about, what in told.items() if about in there or about.startswith("/")}
+
+
+def doubles(world: World, heard_before: int) -> tuple[str, ...]:
+    """News that was published twice under different ids, since so many events and ARM's log was cleared."""
+    writes = Counter(r["path"].lower() for r in world.users.requests() if r["method"] in ("PUT", "DELETE"))
+    return tuple(heard.hidden_doubles(world.events()[heard_before:], writes))
 
 
 def _reasons(plan: Json) -> list[list[str]]:

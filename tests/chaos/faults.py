@@ -10,10 +10,10 @@ from tests.chaos.matrix_calls import Call
 
 Json = dict[str, Any]
 
-# Seconds that an answer is late: beyond what the product waits (matrix_world.PATIENCE; KUBERNETES_TIMEOUT is 1 s).
-LATE = {"arm": 0.7, "kubernetes": 1.3, "tables": 0.7, "queues": 0.7}
+# Seconds that an answer is late: beyond what the product waits (matrix_ground.PATIENCE; KUBERNETES_TIMEOUT is 1 s).
+LATE = {"arm": 0.7, "kubernetes": 1.3, "tables": 0.7, "queues": 0.7, "blobs": 0.7, "topic": 0.7}
 # What each system calls a status; the matrix's 409 is ARM's own word, whoever says it.
-CODES: Mapping[str, Mapping[int, str]] = {
+CODES: dict[str, Mapping[int, str]] = {
     "arm": {
         429: "TooManyRequests",
         412: "PreconditionFailed",
@@ -29,6 +29,7 @@ CODES: Mapping[str, Mapping[int, str]] = {
     },
     "queues": {429: "ServerBusy", 412: "ConditionNotMet", 500: "InternalError", 503: "ServerBusy"},
 }
+CODES |= {"blobs": CODES["queues"], "topic": CODES["arm"]}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _ARM_NAMES = re.compile(
 _SERVICE = re.compile(r"(/namespaces/)[^/]+(/services/)[^/?]+")
 _EVENT = re.compile(r"(/namespaces/)[^/]+(/events)(?:(/)[^/?]+)?")
 _KEY = re.compile(r"(PartitionKey|RowKey)='(reserved|(?:%7C|\|)schema|schema)?[^']*'")
-_TABLE = re.compile(r"(devstoreaccount1/(?:\$batch#)?)c\d+x\d+z")  # a cell's tables begin with its name
+_CELL = re.compile(r"c\d+x\d+z")  # a cell's tables and containers begin with its name
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,16 @@ class Call:
         return self.system == "arm" and self.writes
 
     @property
+    def only_tells(self) -> bool:
+        """Whether people and pipelines alone are told by it, so that no Private Link Service may wait for it."""
+        return self.system == "topic" or (self.system == "blobs" and not self.lists_clusters)
+
+    @property
+    def lists_clusters(self) -> bool:
+        """Whether it reads the list of clusters, of which a process keeps the last good copy."""
+        return self.path.endswith("/clusters.yaml")
+
+    @property
     def pattern(self) -> str:
         """The regular expression by which a fault finds it."""
         parts = [re.escape(part) for part in self.path.split(ANY)]
@@ -74,7 +84,7 @@ _SHORTER = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         (r"^/devstoreaccount1/(\$batch)#\{\}(.*)", r"\1 of \2"),
-        (r"^/devstoreaccount1/(\{\})?", ""),
+        (r"^/devstoreaccount1/(\{\}-?)?", ""),
         (r"\(PartitionKey='[^']*schema\{\}.*", " (schema)"),
         (r"\(PartitionKey='reserved\{\}.*", " (a reservation)"),
         (r"\(PartitionKey=.*", " (a row)"),
@@ -95,8 +105,10 @@ def template(system: str, path: str) -> str:
             path = _EVENT.sub(lambda m: f"{m[1]}{ANY}{m[2]}{f'/{ANY}' if m[3] else ''}", path)
             return _SERVICE.sub(rf"\1{ANY}\2{ANY}", path)
         case "tables":
-            path = _TABLE.sub(rf"\1{ANY}", path)
+            path = _CELL.sub(ANY, path, 1)
             return _KEY.sub(lambda m: f"{m[1]}='{m[2] or ''}{ANY}'", path)
+        case "blobs":
+            return _CELL.sub(ANY, path)
     return path
 
 

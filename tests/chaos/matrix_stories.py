@@ -42,6 +42,11 @@ class Story:
     standing: tuple[Json, ...] = ()
     destroys: bool = False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the product has worked before."""
+        return any(step is not _nothing for step in self.before)
+
     def prepare(self, cell: Cell) -> None:
         """Make what was there, with everything well."""
         for step in self.before:

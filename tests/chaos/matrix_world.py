@@ -1,142 +1,39 @@
-"""The world of one cell of the fault matrix: fresh servers, the product in this process, faults in front of all.
+"""The world of one cell of the fault matrix: the product in this process, among the servers of its ground.
 
-ARM and the cluster are started anew for each cell, which takes milliseconds, so that no cell sees another's
-leftovers; Azurite and the forwarders in front of it stay, and each cell has a cluster name of its own. The
-load balancers are written by the stories themselves: the only calls are the product's. The platform's part and
+The load balancers are written by the stories themselves: the only calls are the product's. The platform's part and
 the leaping time are those of :mod:`tests.chaos.world`.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
-import os
-import shutil
-import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reconciler import settings, wiring
-from reconciler.adapters import credentials, storage
-from reconciler.adapters.arm import ArmAccess
+from reconciler.adapters.documents import CONTAINER, BlobDocuments
+from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import OutsideError
 from reconciler.reconcile import dry_run
 from reconciler.settings import StorageSettings
 from reconciler.worker import Worker
-from sandbox import up_files
-from sandbox.storage import Storage
-from sandbox.storage_faults import start_storage_faults
-from sandbox.up import Sandbox, SandboxOptions
+from sandbox.up import Sandbox
 from sandbox.up_client import PERSON
-from sandbox.up_servers import Servers, start_servers
+from tests.chaos import heard
 from tests.chaos.clock import ShiftedClock, on_clock
 from tests.chaos.crash_process import Nursery
 from tests.chaos.crash_worker import handle
 from tests.chaos.matrix_calls import Request
+from tests.chaos.matrix_seen import Eyes
 from tests.chaos.world import TICKS, Delivery, Message, World
-from tests.contract.servers import BackDoor, event_loop
+from tests.contract.servers import BackDoor
 
 Json = dict[str, Any]
-Run = Callable[[Any], Any]
-
-# Seconds that the product waits for an answer here; a timeout is an answer that takes longer.
-PATIENCE = 0.4
-PROVISIONING = 0.03
-
-
-def impatient(patch: pytest.MonkeyPatch) -> None:
-    """The product's waits, shortened: nothing else about its clients is another."""
-    patch.setattr(wiring, "ArmAccess", partial(ArmAccess, read_seconds=PATIENCE))
-    patch.setattr(credentials, "_READ_SECONDS", PATIENCE)
-    patch.setitem(storage._TIMES, "read_timeout", PATIENCE)
-    patch.setitem(storage._TABLE_RETRIES, "read_timeout", PATIENCE)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What stays from cell to cell: a loop, the emulator, the forwarders in front of its tables and queues."""
-
-    run: Run
-    azurite: Storage
-    folder: Path
-    tables: str
-    queues: str
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-
-    @property
-    def through(self) -> str:
-        """The connection string that leads through the forwarders."""
-        direct, ports = self.azurite.connection_string, self.azurite.endpoints
-        return direct.replace(ports["Table"], self.tables).replace(ports["Queue"], self.queues)
-
-    @contextmanager
-    def cell(self) -> Iterator[Cell]:
-        """A world of its own."""
-        with ExitStack() as stack:
-            name = f"c{os.getpid()}x{next(self.numbers)}z"
-            state = self.folder / name
-            state.mkdir()
-            stack.callback(shutil.rmtree, state)
-            options = SandboxOptions(
-                clusters=(name,), provisioning_seconds=PROVISIONING, cloud_provider=False, functions=False
-            )
-            servers: Servers = self.run(start_servers(options, state, self.azurite.connection_string))
-            stack.callback(lambda: self.run(servers.stop()))
-            yield stack.enter_context(_opened(self, name, options, servers, state, stack))
-
-
-@contextmanager
-def ground(azurite: Storage) -> Iterator[Ground]:
-    """Start what stays."""
-    with event_loop() as run, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        urls = []
-        for service in ("Table", "Queue"):
-            forwarder = run(start_storage_faults(azurite.endpoints[service]))
-            stack.callback(lambda f: run(f.stop()), forwarder)
-            urls.append(forwarder.url)
-        yield Ground(run, azurite, Path(folder), *urls)
-
-
-@contextmanager
-def _opened(
-    base: Ground, name: str, options: SandboxOptions, servers: Servers, state: Path, stack: ExitStack
-) -> Iterator[Cell]:
-    document = up_files.clusters_document(options, servers)
-    document["clusters"][0] |= {"ownerSuccession": "oldest", "settleSeconds": 0}
-    values = up_files.settings(options, servers, state, base.through)
-    # Straight to ARM's: between the two, a dropped connection would become an answer.
-    values |= {"KUBERNETES_TIMEOUT": "1", "IDENTITY_ENDPOINT": servers.arm.identity_endpoint}
-    up_files.write_configuration(state, document, values)
-    endpoints = up_files.endpoints(options, servers, base.azurite.connection_string, None, {})
-    sandbox = Sandbox(options, state, endpoints, {}, ExitStack())
-    ca = Path(endpoints["arm"]["ca"])
-    places = {
-        "arm": endpoints["arm"]["url"],
-        "kubernetes": endpoints["clusters"][name]["server"],
-        "tables": base.tables,
-        "queues": base.queues,
-    }
-    doors = {system: BackDoor(url, ca) for system, url in places.items()}
-    cell = Cell(sandbox, None, stack, name, doors)  # type: ignore[arg-type]  # no nursery: it runs in this process
-    try:
-        with cell.listening(), pytest.MonkeyPatch.context() as patch:
-            # The SDK looks where App Service puts them, at each request.
-            for variable in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
-                patch.setenv(variable, values[variable])
-            patch.setattr(wiring, "TableLedger", partial(TableLedger, prefix=name))
-            cell.forget()
-            yield cell
-    finally:
-        cell.close()
 
 
 class Cell(World):
@@ -148,11 +45,14 @@ class Cell(World):
         super().__init__(sandbox, nursery, stack)
         self.name, self.doors = name, doors
         self.clock, self.told, self.broken = ShiftedClock(), list[str](), list[BaseException]()
+        self.failed: list[str] = []  # what handlers raised, for the host to try again
         self.serving: Worker | None = None
         self._take()  # what an earlier cell left
         self.held.clear()
-        direct = StorageSettings(connection_string=self._storage)
-        self._ledger = TableLedger(storage.StorageAccount(direct), name, missing_is_empty=True)
+        direct = StorageAccount(StorageSettings(connection_string=self._storage))
+        self._ledger = TableLedger(direct, name, missing_is_empty=True)
+        self.eyes = Eyes(name, doors, self._ledger, BlobDocuments(direct, f"{name}-{CONTAINER}"))
+        self._heard_before = 0
 
     # The product
 
@@ -180,6 +80,7 @@ class Cell(World):
             return Delivery(message, "done", handle(self.wired(), letter))
         except OutsideError as error:
             self.told.append(str(error))
+            self.failed.append(str(error))
             return Delivery(message, "error", str(error))
         except Exception as error:  # the host survives it, but nobody foresaw it
             self.broken.append(error)
@@ -208,36 +109,6 @@ class Cell(World):
 
     # What there is
 
-    def snapshot(self) -> Json:
-        """PLSs, subnets, ledgers and conditions, but for times, attempts and what Azure makes up."""
-        resources = self.users.expect(self.sandbox.arm_backdoor("GET", "state"), 200)["resources"]
-        kinds = ("privatelinkservices", "virtualnetworks")
-        links = {r["id"].lower(): _wished(r) for r in resources if r["type"].lower().endswith(kinds)}
-        rows = [
-            (r.pls_id.lower(), r.frontend_id.lower(), r.owner.key, r.claim_hash, r.state, len(r.nat_ips))
-            for r in self._ledger.ownership(self.name)
-        ]
-        shares = [(s.pls_id, s.frontend_id, s.service.key, s.role) for s in self._ledger.sharing(self.name)]
-        told = {
-            "links": links,
-            "ownership": sorted(rows),
-            "sharing": sorted(shares),
-            "told": self._conditions(),
-        }
-        text = json.dumps(told, sort_keys=True)
-        found: Json = json.loads(text.replace(self.name, "CLUSTER"))
-        return found
-
-    def _conditions(self) -> Json:
-        """What each Service is told in its status."""
-        services = self.doors["kubernetes"].call("GET", "state")["objects"]["services"]
-        return {
-            s["metadata"]["name"]: [
-                (c["type"], c["status"], c["reason"]) for c in s.get("status", {}).get("conditions", ())
-            ]
-            for s in services
-        }
-
     def foreign(self) -> Json | None:
         """The PLS that is not ours, as it is."""
         found: Json | None = self.sandbox.arm_backdoor("GET", "resources", id=self.foreign_id).body
@@ -259,6 +130,11 @@ class Cell(World):
         history = [e.sentence for e in self._ledger.history(self.name, 50)]
         return "\n".join([*self.told, json.dumps(state.last_run), *history])
 
+    def hidden_doubles(self) -> list[str]:
+        """News since :meth:`forget` that came twice under different ids."""
+        writes = Counter(r.path.lower() for r in self.requests() if r.system == "arm" and r.call.writes)
+        return heard.hidden_doubles(self.eyes.events()[self._heard_before :], writes)
+
     # Requests and faults
 
     def requests(self) -> list[Request]:
@@ -273,6 +149,8 @@ class Cell(World):
     def forget(self) -> None:
         """Clear logs, faults and what was told."""
         self.told.clear()
+        self.failed.clear()
+        self._heard_before = len(self.eyes.events())
         for door in self.doors.values():
             door.clear()
 
@@ -305,19 +183,3 @@ class _Keep(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._told.append(record.getMessage())
-
-
-def _wished(resource: Json) -> Json:
-    """What somebody wished of a PLS or network, and its state."""
-    properties = resource["properties"]
-    if "subnets" in properties:
-        policies = [s["properties"].get("privateLinkServiceNetworkPolicies") for s in properties["subnets"]]
-        return {"policies": policies}  # a network stays Failed after a failed write of its subnet
-    made_up = ("alias", "resourceGuid", "networkInterfaces", "privateEndpointConnections", "ipConfigurations")
-    kept = {key: value for key, value in properties.items() if key not in made_up}
-    nat = [
-        {k: v for k, v in c["properties"].items() if k in ("subnet", "primary", "privateIPAllocationMethod")}
-        for c in properties["ipConfigurations"]
-    ]
-    connections = len(properties.get("privateEndpointConnections") or ())
-    return {"tags": resource.get("tags"), "nat": nat, "connections": connections, **kept}

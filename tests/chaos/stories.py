@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 
 from sandbox.demo_world import OWNER_TAG
@@ -31,10 +32,12 @@ class Life:
     world: World
     token: str = field(default_factory=lambda: f"x{next(_NUMBERS):04d}x")
     words: dict[str, str] = field(default_factory=dict)
+    heard_before: int = 0
 
     def __post_init__(self) -> None:
         self.words[self.token] = "*"
         self.world.words = self.words
+        self.world.users.expect(self.world.sandbox.topic_backdoor("DELETE", "published"), 204)
 
     def name(self, service: str) -> str:
         """The Service's name in this life."""
@@ -84,7 +87,7 @@ class Act:
 
 
 def deploy(life: Life) -> None:
-    """A fresh deployment: neither tables nor work queue, and the first full pass."""
+    """A fresh deployment: neither tables nor containers nor work queue, and the first full pass."""
     world = life.world
     policy = {"properties": {"privateLinkServiceNetworkPolicies": "Enabled"}}
     world.users.expect(world.sandbox.arm_backdoor("PATCH", "resources", policy, id=world.subnet(SUBNET)), 200)
@@ -92,6 +95,9 @@ def deploy(life: Life) -> None:
         for table in TABLES:
             tables.delete_table(table)
     storage = world.sandbox.endpoints["storage"]["connectionString"]
+    with BlobServiceClient.from_connection_string(storage) as blobs:
+        for container in blobs.list_containers():
+            blobs.delete_container(container)
     with QueueClient.from_connection_string(storage, WORK) as queue, suppress(ResourceNotFoundError):
         queue.delete_queue()
     world.tick("timer")

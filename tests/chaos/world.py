@@ -77,7 +77,9 @@ class World:
     @classmethod
     def start(cls, options: SandboxOptions | None = None) -> Self:
         """A sandbox without functions host, its clusters without in-tree controller, and a nursery."""
-        options = options or SandboxOptions(clusters=(CLUSTER,), provisioning_seconds=PROVISIONING)
+        options = options or SandboxOptions(
+            clusters=(CLUSTER,), provisioning_seconds=PROVISIONING, publish=True
+        )
         with ExitStack() as stack:
             sandbox = stack.enter_context(Sandbox.start(replace(options, functions=False)))
             nursery = stack.enter_context(Nursery.start())
@@ -130,6 +132,8 @@ class World:
         parts = dict(part.split("=", 1) for part in self._storage.split(";") if part)
         urls = {settings["ARM_ENDPOINT"]: "arm", settings["IDENTITY_ENDPOINT"]: "identity"}
         urls |= {cluster["server"]: "kubernetes" for cluster in endpoints["clusters"].values()}
+        if topic := settings.get("EVENTS_TOPIC_ENDPOINT"):
+            urls[topic] = "topic"
         urls |= {parts[f"{kind}Endpoint"]: f"{kind.lower()}s" for kind in ("Table", "Queue", "Blob")}
         return {f"{urlsplit(url).hostname}:{urlsplit(url).port}": name for url, name in urls.items()}
 
@@ -147,6 +151,11 @@ class World:
             raise RuntimeError(f"no plan: {delivery}")
         plan: Json = delivery.answer
         return plan
+
+    def events(self) -> list[Json]:
+        """What a pipeline has heard: the product's own events, in the order of their coming."""
+        found: list[Json] = self.users.expect(self.sandbox.topic_backdoor("GET", "published"), 200)["value"]
+        return found
 
     # Messages
 

@@ -12,7 +12,7 @@ def test_the_matrix_has_a_column_for_each_fault_and_only_good_words() -> None:
     rows = PAGE[HEADING]
     assert len(rows) > 30
     for call, *words in rows:
-        assert call.partition(":")[0] in ("arm", "kubernetes", "tables", "queues")
+        assert call.partition(":")[0] in ("arm", "kubernetes", "tables", "queues", "blobs", "topic")
         for fault, word in zip(FAULTS, words, strict=True):
             empty = fault.mode.startswith("async-") and not call.startswith(("arm: `PUT", "arm: `DELETE"))
             assert word in ([""] if empty else ["converges", "reports"]), (call, fault.name)

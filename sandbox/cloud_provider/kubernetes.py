@@ -30,7 +30,9 @@ class Kubernetes:
         self._session, self._url = session, access.url
         # What was said of which Service → the event's name and how often. A new controller tells new events.
         self._told: dict[tuple[str, ...], tuple[str, int]] = {}
-        self._headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+        # The name under which it owns fields.
+        named = {"User-Agent": "cloud-controller-manager/v1.32.4"}
+        self._headers = named | ({"Authorization": f"Bearer {access.token}"} if access.token else {})
 
     async def services(self) -> tuple[list[Json], str]:
         """All Services, and the version to watch from."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +9,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kubernetes import discovery, openapi, reviews
+from sandbox.kubernetes import discovery, reviews
 from sandbox.kubernetes.access import Role, authenticate, authorize, impersonated
+from sandbox.kubernetes.applying import applied, check_apply, writer
 from sandbox.kubernetes.bodies import typed_body, typed_patch
-from sandbox.kubernetes.decoding import check_type, parse
+from sandbox.kubernetes.decoding import parse
 from sandbox.kubernetes.entra import Entra
-from sandbox.kubernetes.errors import ApiError, bad_request, no_such_path
+from sandbox.kubernetes.errors import ApiError, bad_request
 from sandbox.kubernetes.listing import list_page
+from sandbox.kubernetes.ownership import Writer
 from sandbox.kubernetes.patches import APPLY_PATCH, PATCH_TYPES
-from sandbox.kubernetes.registry import Address, Registry
+from sandbox.kubernetes.registry import Address, Registry, timestamp
 from sandbox.kubernetes.rendering import Renderer, accepted_form
+from sandbox.kubernetes.responses import json_response, openapi_response, warned
 from sandbox.kubernetes.routing import Target, target
 from sandbox.kubernetes.selectors import selector
 from sandbox.kubernetes.store import Entry, Store, encode
@@ -60,6 +62,10 @@ class _Call:
     @property
     def dry_run(self) -> bool:
         return self.query.get("dryRun", "") == "All"
+
+    @property
+    def writer(self) -> Writer:
+        return writer(self.query, self.request.headers, self.target.subresource)
 
     @property
     def media_type(self) -> str:
@@ -104,7 +110,7 @@ class Api:
         if found := discovery.document(path, request.host):
             return json_response(encode(found))
         if path.startswith("openapi/"):
-            return await _openapi(request, path)
+            return await openapi_response(request, path)
         if request.method == "POST" and (review := reviews.review(path)):
             asked = parse(await request.read(), request.content_type, "Review")
             return json_response(encode(review(role, asked)), 201)
@@ -173,7 +179,7 @@ class Api:
     async def _create(self, call: _Call) -> web.StreamResponse:
         document, warnings = typed_body(await call.body(), call.at.resource, call.query)
         entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
-        return _warned(call.object(entry, 201), warnings)
+        return warned(call.object(entry, 201), warnings)
 
     async def _update(self, call: _Call) -> web.StreamResponse:
         document, warnings = typed_body(await call.body(), call.at.resource, call.query)
@@ -183,31 +189,47 @@ class Api:
             status=call.target.subresource == "status",
             dry_run=call.dry_run,
             uid_conflicts=True,
+            writer=call.writer,
         )
-        return _warned(call.object(entry), warnings)
+        return warned(call.object(entry), warnings)
 
     async def _patch(self, call: _Call) -> web.StreamResponse:
         media_type = call.media_type
         body = await self._patch_body(call)
+        if media_type == APPLY_PATCH:
+            return self._apply(call, body)
         warnings: list[str] = []
 
         def change(old: Json) -> Json:
-            document, unknown = typed_patch(old, body, call.at, call.media_type, call.query)
+            document, unknown = typed_patch(old, body, call.at, media_type, call.query)
             warnings.extend(unknown)
             return document
 
-        applied = media_type == APPLY_PATCH and not call.target.subresource
-        if applied and self._store.get(call.at.resource, call.at.key) is None:
-            document = change({"metadata": {"name": call.at.name}})
-            entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
-            return _warned(call.object(entry, 201), warnings)
         entry = self._registry.update(
             call.at,
             change,
             status=call.target.subresource == "status",
             dry_run=call.dry_run,
+            writer=call.writer,
         )
-        return _warned(call.object(entry), warnings)
+        return warned(call.object(entry), warnings)
+
+    def _apply(self, call: _Call, body: Json) -> web.StreamResponse:
+        warnings: list[str] = []
+        now = timestamp(self._settings.clock())
+
+        def change(old: Json | None) -> Json:
+            document, unknown = applied(old, body, call.at, call.query, call.writer, now)
+            warnings.extend(unknown)
+            return document
+
+        if not call.target.subresource and self._store.get(call.at.resource, call.at.key) is None:
+            document = change(None)
+            entry = self._registry.create(call.at.resource, call.at.namespace, document, dry_run=call.dry_run)
+            return warned(call.object(entry, 201), warnings)
+        status = call.target.subresource == "status"
+        entry = self._registry.update(call.at, change, status=status, dry_run=call.dry_run)
+        return warned(call.object(entry), warnings)
 
     async def _patch_body(self, call: _Call) -> Any:
         media_type = call.media_type
@@ -220,10 +242,7 @@ class Api:
             )
         body = await call.body()
         if media_type == APPLY_PATCH:
-            check_type(body, call.at.resource)
-            if not call.query.get("fieldManager"):
-                said = "fieldManager: Required value: is required for apply patch"
-                raise ApiError(422, f'PatchOptions.meta.k8s.io "" is invalid: {said}')
+            check_apply(body, call.at, call.query)
         if isinstance(body, dict):
             body = {key: body[key] for key in body if key not in ("kind", "apiVersion")}
         return body
@@ -258,33 +277,6 @@ class Api:
             at = Address(call.at.resource, namespace, name)
             self._registry.delete(at, options, dry_run=call.dry_run)
         return json_response(call.renderer.page(page))
-
-
-def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
-
-
-def error_response(error: ApiError) -> web.Response:
-    return json_response(encode(error.body()), error.code, error.headers)
-
-
-async def _openapi(request: web.Request, path: str) -> web.Response:
-    """Made on a thread: the first one takes a second."""
-    protobuf = openapi.wants_protobuf(request.headers.get("Accept", ""))
-    found = await asyncio.to_thread(openapi.document, path, protobuf)
-    if found is None:
-        raise no_such_path()
-    headers = {"Content-Type": found.media_type, "ETag": f'"{found.digest}"'}
-    if request.query.get("hash") == found.digest:
-        headers |= {"Cache-Control": "public, immutable"}
-    return web.Response(body=found.body, headers=headers)
-
-
-def _warned(response: web.Response, warnings: list[str]) -> web.Response:
-    for text in warnings:
-        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{quoted}"')
-    return response
 
 
 async def _delete_options(call: _Call) -> Json:

@@ -10,7 +10,7 @@ from sandbox.kubernetes.store import Entry
 
 Json = dict[str, Any]
 
-STATUS_METADATA = ("annotations", "labels", "finalizers", "ownerReferences")
+STATUS_METADATA = ("annotations", "labels", "finalizers", "ownerReferences", "managedFields")
 
 
 def deleting(document: Json) -> bool:

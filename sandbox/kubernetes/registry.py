@@ -27,6 +27,7 @@ from sandbox.kubernetes.objects import (
     new_finalizers,
     status_of,
 )
+from sandbox.kubernetes.ownership import Writer, updated
 from sandbox.kubernetes.resources import NAMESPACES, Resource
 from sandbox.kubernetes.store import Entry, Store, encode, key_of
 from sandbox.kubernetes.strategies import Plain, Strategy
@@ -99,10 +100,12 @@ class Registry:
         status: bool = False,
         dry_run: bool = False,
         uid_conflicts: bool = False,
+        writer: Writer | None = None,
     ) -> Entry:
         """Store what `change` makes of a copy. Nothing is written when nothing changed.
 
         `uid_conflicts`: another uid in the body is a failed precondition (PUT), not an invalid field (PATCH).
+        `writer` gets the fields that change; without one `change` said who owns what.
         """
         entry = self.read(at)
         old = entry.object
@@ -111,6 +114,8 @@ class Registry:
         document = status_of(new, old, entry) if status else main_of(new, old)
         keep_system_fields(document["metadata"], old["metadata"])
         self._check(at, document, old, self._strategy(at.resource))
+        if writer:
+            document = updated(old, document, writer, at.resource.api_version, timestamp(self._clock()))
         if document == old:
             return entry
         if deleting(document) and not finalizers(document) and not dry_run:

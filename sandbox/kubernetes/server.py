@@ -9,10 +9,11 @@ import uuid
 
 from aiohttp import web
 
-from sandbox.kubernetes.api import USER, Api, error_response, json_response
+from sandbox.kubernetes.api import USER, Api
 from sandbox.kubernetes.backdoor import BackDoor
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.faults import Fault, Faults, Request, RequestLog, half_list
+from sandbox.kubernetes.responses import error_response, json_response
 
 BODY_LIMIT = 3 * 1024 * 1024
 FOREVER = 3600.0

@@ -215,8 +215,7 @@ def _never_sent(error: BaseException) -> bool:
     inner = getattr(error, "inner_exception", None)
     if not isinstance(error, ServiceRequestError) or inner is None:
         return isinstance(error, ServiceRequestError)
-    cause = inner.args[0] if getattr(inner, "args", ()) else None
-    return isinstance(getattr(cause, "reason", cause), (NewConnectionError, ConnectTimeoutError))
+    return isinstance(inner, (NewConnectionError, ConnectTimeoutError))
 
 
 def path_of(resource_id: str) -> str:

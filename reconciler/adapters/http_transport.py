@@ -19,11 +19,14 @@ def transport(connections: int = MOST_THREADS, ca_file: str = "", **options: Any
     import requests
     from azure.core.pipeline.transport import RequestsTransport
     from requests.adapters import HTTPAdapter
+    from urllib3.util.retry import Retry
 
     session = requests.Session()
     session.auth = _as_it_is
+    # As the SDK has it. After none of 0 tries the error would tell the whole address, a signature in it, too.
+    never = Retry(total=False, redirect=False, raise_on_status=False)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=0))
+        session.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=never))
     return RequestsTransport(session=session, connection_verify=ca_file or True, **options)
 
 

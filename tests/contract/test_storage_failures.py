@@ -109,17 +109,15 @@ def test_a_netrc_does_not_take_the_place_of_the_token(
     assert len({path.partition("?")[0].split("/")[1][:5] for _, path, _ in script.seen}) == 3
 
 
-@pytest.mark.parametrize("trouble", ["nobody is there", "an authority that nobody trusts"])
-def test_a_signature_is_in_no_error(closed_port: str, script: Scripted, trouble: str) -> None:
+def test_a_signature_is_in_no_error(closed_port: str) -> None:
     """Of a connection string, or of the address of CLUSTERS_BLOB: whoever reads the log could use it."""
-    url = closed_port if trouble == "nobody is there" else script.url
-    services = "".join(f"{name}Endpoint={url}/;" for name in ("Table", "Queue", "Blob"))
+    services = "".join(f"{name}Endpoint={closed_port}/;" for name in ("Table", "Queue", "Blob"))
     signed = account(f"{services}SharedAccessSignature=sv=2024&sig={SIGNATURE}&se=1")
     for call in (
         lambda: TableLedger(signed).lease("prod"),
         StorageQueue(signed).create,
         lambda: BlobDocuments(signed).read("prod"),
-        lambda: BlobSetting(signed, f"{url}/c/b.yaml?sv=2024&sig={SIGNATURE}&se=1", str).read(),
+        lambda: BlobSetting(signed, f"{closed_port}/c/b.yaml?sv=2024&sig={SIGNATURE}&se=1", str).read(),
     ):
         with pytest.raises(OutsideError) as caught:
             call()

@@ -59,8 +59,8 @@ def _earlier_row(row: Row, by: int) -> Row:
 
 @cache
 def _earlier_message(message: Message, by: int) -> Message:
-    wake, inserted, visible = message
-    return Message(Wake(wake.reason, _earlier(wake.due, by)), inserted - by, visible - by)
+    wake, inserted, visible, host = message
+    return Message(Wake(wake.reason, _earlier(wake.due, by)), inserted - by, visible - by, host)
 
 
 @cache
@@ -106,7 +106,7 @@ def _plain(task: Task, dead: int, lead: int, calm: bool) -> Task:
     if hold is not None:
         fence = max(0, hold.fence - lead)
         hold = Hold(fence, hold.stamp if fence else 0, hold.until)
-    seen = task.at == "take" or task.frozen or task.raising or not calm
+    seen = task.at == "take" or task.raising or not calm
     return task._replace(
         message=message._replace(visible=0) if seen else HIDDEN,
         row=row,
@@ -133,12 +133,12 @@ def _cut_off(
 @cache
 def _certain(message: Message, covered: Time, parked: Time, now: int) -> Message:
     """A message that is covered, and on which the row does not rely, will only ever be dropped."""
-    (reason, due), inserted, visible = message
+    (reason, due), inserted, visible, host = message
     relied = due is not None and parked is not None and due >= parked
     if covered is not None and inserted + SLACK < covered and not relied:
         inserted = LONG_AGO
         due = None if due is None else LONG_AGO
-    return Message(Wake(reason, due), inserted, max(visible, now))
+    return Message(Wake(reason, due), inserted, max(visible, now), host)
 
 
 @cache
@@ -202,7 +202,7 @@ def _in_order(state: State) -> State:
     turned = _turned(state)
     if ranks[0] > ranks[1]:
         return turned
-    return min(state, turned, key=lambda s: (s.row.holder, number(s.wishes), s.flights))
+    return min(state, turned, key=lambda s: (s.row.holder, number(s.queue), number(s.wishes), s.flights))
 
 
 @cache
@@ -218,6 +218,7 @@ def _rank(task: Task | None, holder: int) -> int:
 def _turned(state: State) -> State:
     first, second = state.tasks
     other = {0: 0, 1: 2, 2: 1, DEAD: DEAD}
+    queue = tuple([m._replace(host=other[m.host]) if m.host else m for m in state.queue])
 
     def turn(row: Row) -> Row:
         return row._replace(holder=other[row.holder])
@@ -229,6 +230,7 @@ def _turned(state: State) -> State:
     return state._replace(
         row=turn(state.row),
         tasks=(turned(second), turned(first)),
+        queue=tuple(sorted(queue, key=number)),
         wishes=tuple(sorted(wishes, key=number)),
         flights=tuple((1 - worker if worker != GONE else worker, ends) for worker, ends in state.flights),
     )

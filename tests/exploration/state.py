@@ -11,6 +11,7 @@ from tests.exploration.protocol import Ended, Hold, Row, Time, Wake
 RETRY, INVISIBLE = 60, 1200  # when a message comes back after a failure, and after a death
 KINDS = ("event", wakeups.PERSON, wakeups.PROBE, "timer")
 ANY = "any"  # of whatever kind: which, is open until it is sent
+ELSEWHERE = 9
 GONE = 2  # instead of a worker's number: it died while its write was under way
 
 
@@ -19,11 +20,16 @@ class Broken(Exception):
 
 
 class Message(NamedTuple):
-    """A message in the queue; ``inserted`` in whole seconds, rounded down."""
+    """A message in the queue; ``inserted`` in whole seconds, rounded down.
+
+    ``host``: the number plus one of a frozen worker, whose host goes on hiding it should the worker thaw; of a
+    worker's own message, ELSEWHERE once somebody else has received it.
+    """
 
     wake: Wake
     inserted: int
     visible: int
+    host: int = 0
 
 
 class Wish(NamedTuple):
@@ -108,25 +114,33 @@ def troubled(state: State) -> State:
 
 def failed(state: State, worker: int, message: Message) -> State:
     """The message is tried again."""
-    state = working(state, worker, None)
-    return state._replace(queue=(*state.queue, message._replace(visible=state.now + RETRY)))
+    return _comes_again(working(state, worker, None), message, RETRY)
 
 
 def died(state: State, worker: int, message: Message) -> State:
     """The message comes back when the host that hid it has been silent for long."""
-    state = working(state, worker, None)
-    return state._replace(queue=(*state.queue, message._replace(visible=state.now + INVISIBLE)))
+    return _comes_again(working(state, worker, None), message, INVISIBLE)
+
+
+def frozen(state: State, worker: int, task: Task) -> State:
+    """Its message comes back as that of a dead one does."""
+    state = working(state, worker, task._replace(frozen=True))
+    host = task.message.host or worker + 1
+    return _comes_again(state, task.message._replace(host=host), INVISIBLE)
+
+
+def _comes_again(state: State, message: Message, after: int) -> State:
+    if message.host == ELSEWHERE:
+        return state
+    return state._replace(queue=(*state.queue, message._replace(visible=state.now + after)))
 
 
 def thawed(state: State, worker: int, task: Task) -> State:
     """The host goes on hiding its message, unless somebody else has received it meanwhile."""
-    hidden = (task.message.wake, task.message.inserted)
-    own = [m for m in state.queue if (m.wake, m.inserted) == hidden]
-    if own:
-        queue = list(state.queue)
-        queue.remove(max(own, key=lambda m: m.visible))  # the others were never hidden for so long
-        state = state._replace(queue=tuple(queue))
-    return working(state, worker, task._replace(frozen=False))
+    queue = tuple(m for m in state.queue if m.host != worker + 1)
+    host = ELSEWHERE if queue == state.queue else 0
+    task = task._replace(frozen=False, message=task.message._replace(host=host))
+    return working(state._replace(queue=queue), worker, task)
 
 
 def served(state: State, worker: int) -> State:

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler import wakeups
 from reconciler.ports import Lease
-from reconciler.wakeups import Arrival, Busy, Decision, Drop, Ended, Release
+from reconciler.wakeups import Arrival, Busy, Decision, Drop, Ended, Release, Take
 from tests.chaos_mode import FULL
 from tests.exploration.explore import Explored, explore
 from tests.exploration.protocol import Functions
@@ -20,6 +20,7 @@ from tests.exploration.world import World
 
 TROUBLE = Budget(troubles=1, failures=0, pauses=0, looks=0)
 SLOW_TROUBLE = TROUBLE._replace(pauses=1)
+TWO_TROUBLES = TROUBLE._replace(troubles=2)
 CALM = Budget(troubles=0, failures=0, pauses=0, looks=1)
 SLOW = Budget(troubles=0, failures=1, pauses=1, looks=0)
 SKEWED = World(skews=(0, 6), queue=-3, table=3)
@@ -56,6 +57,13 @@ def test_one_message_with_all_that_can_happen(tell: Tell, kind: str) -> None:
     """A death, a freeze or a failing storage at any step; slow workers; other clocks."""
     check(tell, (kind,), SLOW_TROUBLE)
     check(tell, (kind,), TROUBLE, SKEWED)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_one_message_and_trouble_twice(tell: Tell) -> None:
+    """Whoever makes up for a dead worker may die as well. In full mode a message of any kind."""
+    check(tell, (ANY,) if FULL else ("event",), TWO_TROUBLES)
 
 
 @pytest.mark.parametrize("kinds", [("event", "event"), ("event", "timer")])
@@ -110,6 +118,16 @@ def without_guard() -> Functions:
     def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: timedelta) -> Decision:
         made = wakeups.arrive(arrival, lease, now, holder, lasts)
         return replace(made, messages=()) if isinstance(made, Busy) else made
+
+    return Functions(arrive=arrive)
+
+
+def without_guard_for_guard() -> Functions:
+    """A guard takes the lease of a dead worker, and finds it held when it comes again."""
+
+    def arrive(arrival: Arrival, lease: Lease, now: datetime, holder: str, lasts: timedelta) -> Decision:
+        made = wakeups.arrive(arrival, lease, now, holder, lasts)
+        return replace(made, messages=()) if isinstance(made, Take) and not made.lease.wanted else made
 
     return Functions(arrive=arrive)
 
@@ -181,6 +199,7 @@ def with_taking_of_what_is_held() -> Functions:
         (without_slack, ("event", "event"), Budget(0, 0, 0, 0)),
         (without_wanted, ("event", "event"), Budget(0, 0, 0, 0)),
         (without_guard, ("event",), TROUBLE),
+        (without_guard_for_guard, ("event",), TWO_TROUBLES),
         (without_message_of_release, ("event", "event"), Budget(0, 0, 0, 0)),
         (with_released_message_at_once, ("event", "event"), Budget(0, 0, 0, 0)),
         (with_renewal_by_anybody, ("event", "event"), TROUBLE),

@@ -36,7 +36,6 @@ from tests.exploration.moments import LAST_WRITES, busy, instants
 from tests.exploration.protocol import LASTS, Decision, Ended, Functions, Hold, Protocol, Wake
 from tests.exploration.sameness import same
 from tests.exploration.state import (
-    INVISIBLE,
     Broken,
     Message,
     State,
@@ -44,6 +43,7 @@ from tests.exploration.state import (
     Wish,
     died,
     failed,
+    frozen,
     served,
     thawed,
     to_come,
@@ -131,7 +131,7 @@ class World:
         for index, message in enumerate(state.queue):
             if message.visible <= state.now and message not in state.queue[:index]:
                 rest = state.queue[:index] + state.queue[index + 1 :]
-                yield from self._read(state._replace(queue=rest), worker, message, 0)
+                yield from self._read(state._replace(queue=rest), worker, message._replace(host=0), 0)
         for kind, rest_unsent in () if self.all_orders else to_come(state.unsent):
             sent = self._wished(state, kind, rest_unsent)
             message = sent.queue[-1]
@@ -327,9 +327,7 @@ class World:
     def _trouble(self, state: State, worker: int, task: Task) -> Iterator[Step]:
         after = troubled(state)
         yield f"{worker} dies", died(after, worker, task.message)
-        again = task.message._replace(visible=state.now + INVISIBLE)
-        frozen = working(after, worker, task._replace(frozen=True))
-        yield f"{worker} freezes", frozen._replace(queue=(*state.queue, again))
+        yield f"{worker} freezes", frozen(after, worker, task)
 
     # Time
 

@@ -38,7 +38,7 @@ def address_causes(spec: Json, old: Json | None) -> list[Cause]:
     if spec["type"] in ("LoadBalancer", "NodePort") and headless(spec):
         said = f"may not be set to 'None' for {spec['type']} services"
         return [invalid(f"{_ADDRESSES}[0]", "None", said)]
-    changed = _changed_causes(spec, old) if old and old["type"] != "ExternalName" else []
+    changed = _changed_causes(spec, old) if old and old.get("type") != "ExternalName" else []
     return changed + _own_causes(spec, old)
 
 

@@ -54,7 +54,7 @@ def service_causes(service: Json, old: Json | None) -> list[Cause]:
     causes += _policy_causes(spec)
     status = service["status"]["loadBalancer"]
     # Only a change is judged: what came through the back door may stay.
-    if not old or old["status"]["loadBalancer"] != status:
+    if not old or (old.get("status") or {}).get("loadBalancer", {}) != status:
         causes += _ingress_causes(status.get("ingress", []), spec)
     return causes
 
@@ -80,7 +80,7 @@ def _class_causes(spec: Json, old: Json | None) -> list[Cause]:
     field, wanted = "spec.loadBalancerClass", spec.get("loadBalancerClass")
     if spec["type"] != "LoadBalancer":
         return [forbidden(field, _ONLY_BALANCED)] if wanted else []
-    if old and old["type"] == "LoadBalancer" and wanted != old.get("loadBalancerClass"):
+    if old and old.get("type") == "LoadBalancer" and wanted != old.get("loadBalancerClass"):
         return [invalid(field, wanted, "may not change once set")]
     return qualified_name(field, wanted) if wanted else []
 

@@ -247,3 +247,12 @@ def test_a_path_outside_the_api_is_bare_text(cluster: Cluster) -> None:
     headers = {"Authorization": f"Bearer {cluster.running.token}"}
     answer = cluster.pool.request("GET", f"{cluster.running.url}/nowhere", headers=headers)
     assert (answer.status, answer.data) == (404, b"404 page not found\n")
+
+
+def test_a_service_that_came_past_the_rules_can_be_written(cluster: Cluster) -> None:
+    """Bug caught: a 500 for an object that the back door stored without status and defaults."""
+    bare = {"metadata": {"name": "web"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
+    cluster.ok("PUT", "/_sandbox/objects/services/default/web", bare)
+    assert patch(cluster, {"metadata": {"labels": {"a": "b"}}})[0] == 200
+    ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "10.224.0.5"}]}}}
+    assert patch(cluster, ingress, path="web/status")[0] == 200

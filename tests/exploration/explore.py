@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tests.exploration.numbers import key
 from tests.exploration.state import Broken, State
-from tests.exploration.world import Step, World
+from tests.exploration.work import Step
+from tests.exploration.world import World
 
 
 @dataclass(frozen=True)

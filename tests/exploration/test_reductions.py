@@ -15,7 +15,7 @@ import pytest
 from tests.chaos_mode import FULL
 from tests.exploration.sameness import harder, same
 from tests.exploration.state import ANY, KINDS, Budget, State, start, to_come
-from tests.exploration.test_exploration import SKEWED, SLOW_TROUBLE, TROUBLE
+from tests.exploration.test_exploration import SKEWED, SLOW_TROUBLE, TROUBLE, TWO_TROUBLES
 from tests.exploration.world import World
 
 RACES = Budget(0, 0, 0, 0)
@@ -101,7 +101,7 @@ def others(world: World, state: State, but: int) -> Iterator[State]:
         yield from (found for _, found in steps)
 
 
-@pytest.mark.parametrize("budget", [TROUBLE, SLOW_TROUBLE], ids=["trouble", "slow"])
+@pytest.mark.parametrize("budget", [TROUBLE, TWO_TROUBLES, SLOW_TROUBLE], ids=["once", "twice", "slow"])
 def test_a_step_that_nobody_notices_may_as_well_come_first(budget: Budget) -> None:
     """Whatever comes before it could have come after it, and it stays possible and unnoticed meanwhile."""
     compared = 0

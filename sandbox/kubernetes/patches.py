@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jsonpatch
@@ -100,8 +100,14 @@ def _strategic(target: Json, patch: Json, path: str, keys: Keys) -> Json:
         return {}
     if directive == "replace":
         return {name: value for name, value in patch.items() if name != "$patch"}
+    before = {name: list(value) for name, value in target.items() if isinstance(value, list)}
     for name, value in patch.items():
         _strategic_field(target, name, value, path, keys)
+    for name, order in patch.items():
+        directive, _, field = name.partition("/")
+        if directive == "$setElementOrder" and isinstance(target.get(field), list):
+            identity = _identity(keys.get(f"{path}.{field}" if path else field, ()))
+            target[field] = _in_order(target[field], order, before.get(field, []), identity)
     if "$retainKeys" in patch:
         return {name: target[name] for name in target if name in patch["$retainKeys"]}
     return target
@@ -136,13 +142,37 @@ def _objects(items: list[Any]) -> list[Json]:
     return items
 
 
+def _identity(keys: tuple[str, ...]) -> Callable[[Any], Any]:
+    """By what an item of a list is known: its keys, or itself where it has none."""
+
+    def identity(item: Any) -> Any:
+        return tuple(item.get(key, _DEFAULTS.get(key)) for key in keys) if keys else item
+
+    return identity
+
+
+def _in_order(
+    items: list[Any], order: list[Any], before: list[Any], identity: Callable[[Any], Any]
+) -> list[Any]:
+    """As the patch orders its items; the others come before those of them that they were before."""
+    wanted = [identity(item) for item in order]
+    place = {identity(item): index for index, item in enumerate(before)}
+    known = sorted(
+        (item for item in items if identity(item) in wanted), key=lambda item: wanted.index(identity(item))
+    )
+    found = []
+    for item in (item for item in items if identity(item) not in wanted):
+        while known and place.get(identity(known[0]), -1) < place.get(identity(item), -1):
+            found.append(known.pop(0))
+        found.append(item)
+    return found + known
+
+
 def _merged_list(present: list[Json], items: list[Json], path: str, keys: Keys) -> list[Json]:
     if any(item.get("$patch") == "replace" for item in items):
         return [item for item in items if "$patch" not in item]
 
-    def identity(item: Json) -> tuple[Any, ...]:
-        return tuple(item.get(key, _DEFAULTS.get(key)) for key in keys[path])
-
+    identity = _identity(keys[path])
     merged = {identity(item): item for item in present}
     for item in items:
         if item.get("$patch") == "delete":

@@ -73,3 +73,14 @@ def test_documents_may_be_kept_by_their_hash(cluster: Cluster) -> None:
     answer = cluster.pool.request("GET", cluster.running.url + link, headers=headers)
     assert answer.headers["Cache-Control"] == "public, immutable"
     assert answer.headers["ETag"] == f'"{link.partition("=")[2]}"'
+
+
+def test_apply_keeps_the_order_of_the_manifest(kubectl: Kubectl) -> None:
+    """Bug caught: a port written first in the file that comes last in the cluster, and a diff for ever."""
+    kubectl.apply()
+    first = "  ports:\n  - {name: early, port: 70, targetPort: 70}\n"
+    kubectl.apply(MANIFEST.replace("  ports:\n", first))
+    assert kubectl("get", "svc", "web", "-o", "jsonpath={.spec.ports[*].name}").split()[:2] == [
+        "early",
+        "http",
+    ]

@@ -85,7 +85,7 @@ def _nat_ips(observed: Observed, pls: PrivateLinkService, row: Ownership) -> tup
 
 
 def forget(draft: Draft, world: World) -> None:
-    """P7: a row goes once a GET of its id proved the PLS absent, or somebody else made the one we never came to create.
+    """P7: a row goes once a GET of its id proved the PLS absent, or once another one, not ours, has its name.
 
     Until then it stays, and while nobody can tell who stands there, so do those who did.
     """
@@ -93,10 +93,17 @@ def forget(draft: Draft, world: World) -> None:
         key = arm_ids.key(row.pls_id)
         if key in draft.ownership:
             continue
-        theirs = not row.resource_guid and key in world.by_id and not world.ours(world.by_id[key])
-        if key in draft.observed.absent_pls or theirs:
+        if key in draft.observed.absent_pls or _is_anothers(row, world):
             draft.forget.append(row.pls_id)
             continue
         draft.record(row)
         if key not in world.by_id or world.hides_tenants(world.by_id[key]):
             draft.sharing += draft.acquaintance.sharing(row.pls_id)
+
+
+def _is_anothers(row: Ownership, world: World) -> bool:
+    """Whether the PLS of this name is not ours, and not the one that the row tells of either: that is gone for good."""
+    seen = world.by_id.get(arm_ids.key(row.pls_id))
+    if seen is None or world.ours(seen):
+        return False
+    return not row.resource_guid or (bool(seen.resource_guid) and seen.resource_guid != row.resource_guid)

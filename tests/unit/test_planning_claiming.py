@@ -555,6 +555,16 @@ def test_the_row_of_a_name_that_somebody_else_took_meanwhile_is_forgotten() -> N
     assert decide(web, links=[theirs], ownership=(once_ours,)).forget == ()
 
 
+def test_the_row_of_a_pls_that_is_gone_is_forgotten_when_somebody_else_has_its_name() -> None:
+    """Another resourceGuid: ours will not come back, and the id never reads as not found."""
+    web = service()
+    theirs = pls(f"{VNET}/frontendIPConfigurations/theirs", None, "x", tags={CLUSTER_TAG: None})
+    gone = row(theirs.id, web, frontend(web).id, resource_guid="guid-before")
+    assert theirs.id in decide(web, links=[theirs], ownership=(gone,)).forget
+    untold = replace(theirs, resource_guid="")
+    assert decide(web, links=[untold], ownership=(gone,)).forget == ()
+
+
 # A Service on two frontends of one kind
 
 

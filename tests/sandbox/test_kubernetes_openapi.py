@@ -58,12 +58,22 @@ def test_explain_tells_types_and_descriptions(kubectl: Kubectl, field: str, said
     assert [text for text in said if text not in explained] == []
 
 
-def test_apply_merges_lists_by_the_keys_that_the_documents_name(kubectl: Kubectl) -> None:
-    """Bug caught: merge keys missing from OpenAPI, so that a port added by somebody else goes with the next apply."""
+def test_apply_leaves_the_port_of_somebody_else(kubectl: Kubectl) -> None:
+    """Bug caught: documents that make kubectl send lists as a whole, so that a port added by hand goes with the next apply."""
     kubectl.apply()
     kubectl("patch", "svc", "web", "-p", '{"spec": {"ports": [{"name": "tls", "port": 443}]}}')
     kubectl.apply(MANIFEST.replace("8080", "9090"))
     assert kubectl("get", "svc", "web", "-o", "jsonpath={.spec.ports[*].name}").split() == ["http", "tls"]
+
+
+def test_the_documents_name_the_keys_by_which_lists_are_merged(cluster: Cluster) -> None:
+    """Bug caught: clients without Kubernetes' types of their own that replace lists, since nothing says how to merge."""
+    (link,) = [link for root, link in cluster.ok("GET", "/openapi/v3")["paths"].items() if root == "api/v1"]
+    schemas = cluster.ok("GET", link["serverRelativeURL"])["components"]["schemas"]
+    ports = schemas["io.k8s.api.core.v1.ServiceSpec"]["properties"]["ports"]
+    assert (ports["x-kubernetes-patch-strategy"], ports["x-kubernetes-patch-merge-key"]) == ("merge", "port")
+    finalizers = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["properties"]["finalizers"]
+    assert finalizers["x-kubernetes-patch-strategy"] == "merge"
 
 
 def test_documents_may_be_kept_by_their_hash(cluster: Cluster) -> None:

@@ -30,6 +30,7 @@ COPY, REMOVE = (
 )
 OWN = {"plsPrefix": "example.com/azure-pls-"}
 SETTLE_SECONDS = 1
+pytestmark = pytest.mark.timeout(300)  # some twenty programs are started one after another
 
 
 class Migration(World):

@@ -32,6 +32,7 @@ def why_not_kubectl() -> str:
     return "" if fits else f"kubectl {version['gitVersion']} is older than 1.31"
 
 
+@pytest.mark.timeout(300)  # az alone takes seconds per line
 def test_the_tutorial(tmp_path: Path) -> None:
     """Every block in its order; without az on the machine, the sections that need none."""
     if why := why_not_kubectl():
@@ -39,7 +40,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
     run = TUTORIAL if shutil.which("az") else without("az", TUTORIAL)
     options = SandboxOptions(state=tmp_path / walkthrough.FOLDER, provisioning_seconds=0.3)
     with Sandbox.start(options):
-        printed = outputs(run, tmp_path, walkthrough.environment(tmp_path), 90)
+        printed = outputs(run, tmp_path, walkthrough.environment(tmp_path), 240)
     for step, output in zip(run, printed, strict=True):
         assert stable(output) == stable(step.output or ""), step.script
 

@@ -43,20 +43,26 @@ _PORT_NAME: tuple[tuple[Callable[[str], bool], str], ...] = (
 
 def service_causes(service: Json, old: Json | None) -> list[Cause]:
     """What is wrong with a Service whose defaults are filled in."""
-    spec = service["spec"]
-    causes = address_causes(spec, old["spec"] if old else None)
-    causes += _class_causes(spec, old["spec"] if old else None)
-    causes += _port_causes(spec)
-    causes += labels_causes("spec.selector", spec.get("selector", {}))
-    causes += _affinity_causes(spec)
-    causes += _external_causes(spec)
-    causes += _type_causes(spec)
-    causes += _policy_causes(spec)
-    status = service["status"]["loadBalancer"]
+    spec, before = service["spec"], old["spec"] if old else None
     # Only a change is judged: what came through the back door may stay.
+    causes = _spec_causes(spec, before) if spec != before else []
+    status = service["status"]["loadBalancer"]
     if not old or (old.get("status") or {}).get("loadBalancer", {}) != status:
         causes += _ingress_causes(status.get("ingress", []), spec)
     return causes
+
+
+def _spec_causes(spec: Json, old: Json | None) -> list[Cause]:
+    return [
+        *address_causes(spec, old),
+        *_class_causes(spec, old),
+        *_port_causes(spec),
+        *labels_causes("spec.selector", spec.get("selector", {})),
+        *_affinity_causes(spec),
+        *_external_causes(spec),
+        *_type_causes(spec),
+        *_policy_causes(spec),
+    ]
 
 
 def _type_causes(spec: Json) -> list[Cause]:

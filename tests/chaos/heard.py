@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Json = dict[str, Any]
-DELETED, OWNER_CHANGED = "PrivateLink.Deleted", "PrivateLink.OwnerChanged"
+REFUSED, DELETED, OWNER_CHANGED = (f"PrivateLink.{word}" for word in ("Refused", "Deleted", "OwnerChanged"))
 
 
 def in_the_end(events: Iterable[Json]) -> Json:
@@ -18,7 +18,9 @@ def in_the_end(events: Iterable[Json]) -> Json:
         if event["type"] == OWNER_CHANGED:
             heard[data["privateLinkService"].lower()] = data["service"]
         else:
-            heard[data["service"]] = [event["type"], data["reason"], bool(data["alias"])]
+            # Who is ready is not told anew why: that a sharer became the owner is OwnerChanged.
+            why = data["reason"] if event["type"] == REFUSED else ""
+            heard[data["service"]] = [event["type"], why, bool(data["alias"])]
         if event["type"] == DELETED:
             heard[data["privateLinkService"].lower()] = "gone"
     return heard

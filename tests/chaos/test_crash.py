@@ -19,7 +19,12 @@ from tests.chaos.stories import ACTS
 from tests.chaos.world import CLUSTER, World
 from tests.chaos_mode import FULL, SEED
 
-pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.azurite]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.sandbox,
+    pytest.mark.azurite,
+    pytest.mark.timeout(1800 if FULL else 600),  # against hanging: quiet cores take minutes
+]
 
 # The points are shared out, for as many processes as there are; each records a life of its own first.
 SHARES = 12 if FULL else 2
@@ -66,7 +71,6 @@ def test_the_calls_that_are_recorded_are_all_that_arrive(stage: Stage) -> None:
     assert systems["kubernetes"] == len([r for r in log if "watch=" not in r["path"]])
 
 
-@pytest.mark.timeout(1800 if FULL else 600)  # against hanging: quiet cores take a minute
 @pytest.mark.parametrize("share", range(SHARES))
 def test_after_a_crash_at_any_step_the_world_becomes_what_it_would_have(
     stage: Stage, share: int, record_property: Callable[[str, object], None]

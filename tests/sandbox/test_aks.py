@@ -275,18 +275,20 @@ def test_a_cluster_is_stopped_and_started_by_the_sdk(aks: Any, sandbox: Sandbox,
     assert "kept" in [item.metadata.name for item in services(sandbox, token).list_namespace().items]
 
 
-def test_a_stop_takes_its_time(sandbox: Sandbox, prod: str) -> None:
+def test_a_stop_takes_its_time(prod: str) -> None:
     """While it is under way the state says so, and another one is refused."""
-    asked = sandbox.arm("POST", f"{prod}/stop")
-    assert asked.status == 202
-    assert sandbox.arm("GET", prod).body["properties"]["provisioningState"] == "Stopping"
-    assert sandbox.arm("POST", f"{prod}/stop").body["error"]["code"] == "OperationNotAllowed"
-    assert sandbox.arm("GET", asked.headers["location"]).status == 202
-    operation = asked.headers["azure-asyncoperation"]
-    assert "/providers/Microsoft.ContainerService/locations/eastus/" in operation
-    until(lambda: sandbox.arm("GET", operation).body["status"], lambda status: status == "Succeeded")
-    assert sandbox.arm("GET", asked.headers["location"]).status == 204
-    assert sandbox.arm("GET", prod).body["properties"]["provisioningState"] == "Succeeded"
+    with running_arm(replace(OPTIONS, provisioning_seconds=2)) as slow:
+        asked = slow.call("POST", f"{prod}/stop")
+        assert asked.status_code == 202
+        assert slow.get(prod)["properties"]["provisioningState"] == "Stopping"
+        assert slow.refusal("POST", f"{prod}/stop")[1]["code"] == "OperationNotAllowed"
+        assert slow.call("GET", asked.headers["Location"]).status_code == 202
+        assert (
+            "/providers/Microsoft.ContainerService/locations/eastus/" in asked.headers["Azure-AsyncOperation"]
+        )
+        assert slow.done(asked)["status"] == "Succeeded"
+        assert slow.call("GET", asked.headers["Location"]).status_code == 204
+        assert slow.get(prod)["properties"]["provisioningState"] == "Succeeded"
 
 
 def test_the_back_door_stops_a_cluster_at_once(sandbox: Sandbox, prod: str) -> None:
@@ -313,3 +315,10 @@ def test_the_configuration_names_aks_resources_and_nothing_they_tell(sandbox: Sa
     connection = "UseDevelopmentStorage=true"
     settings = load({**sandbox.settings, "AzureWebJobsStorage": connection})
     assert [cluster.name for cluster in settings.clusters.clusters] == ["prod", "dev"]
+
+
+def test_the_resource_and_its_api_server_tell_the_same_version(sandbox: Sandbox, prod: str) -> None:
+    """Bug caught: `az aks show` and `kubectl version` that speak of two clusters."""
+    resource = sandbox.arm("GET", prod).body
+    server = sandbox.cluster("prod", "GET", "/version").body
+    assert f"v{resource['properties']['currentKubernetesVersion']}" == server["gitVersion"]

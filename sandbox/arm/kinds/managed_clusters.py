@@ -12,7 +12,8 @@ from sandbox.arm.world import World
 _READ_ONLY = ("powerState", "fqdn", "azurePortalFQDN", "currentKubernetesVersion", "resourceUID")
 _KEPT = ("nodeResourceGroup", "agentPoolProfiles", "identityProfile")  # by a PUT that leaves them out
 _IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
-VERSION = "1.36"
+# What the simulated API servers say of themselves.
+VERSION, PATCH_VERSION = "1.32", "1.32.4"
 
 
 def _desired(world: World, write: Write) -> Json:
@@ -46,7 +47,7 @@ def _defaults(target: ResourceId, location: str) -> Json:
     host = f"{prefix}-{_digest(target, 'fqdn')[:8]}"
     return {
         "kubernetesVersion": VERSION,
-        "currentKubernetesVersion": f"{VERSION}.1",
+        "currentKubernetesVersion": PATCH_VERSION,
         "dnsPrefix": prefix,
         "fqdn": f"{host}.hcp.{location}.azmk8s.io",
         "azurePortalFQDN": f"{host}.portal.hcp.{location}.azmk8s.io",
@@ -85,7 +86,7 @@ def agent_pool(subnet: str | None) -> Json:
         "type": "VirtualMachineScaleSets",
         "maxPods": 250,
         "orchestratorVersion": VERSION,
-        "currentOrchestratorVersion": f"{VERSION}.1",
+        "currentOrchestratorVersion": PATCH_VERSION,
         "provisioningState": "Succeeded",
         "powerState": {"code": "Running"},
     }

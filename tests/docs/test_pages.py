@@ -29,6 +29,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target.read_text()), f"{link}: there is no such heading"
 
 
+def test_files_that_are_named_are_there(page: Path) -> None:
+    """A module that was split or moved is told where it is now."""
+    named = re.findall(r"`((?:infra|reconciler|sandbox|tests|tools)/[\w./-]*\.[a-z]+)`", page.read_text())
+    assert [file for file in named if not (ROOT / file).is_file()] == []
+
+
 def test_data_blocks_parse(page: Path) -> None:
     """What people copy is YAML and JSON, not something like it."""
     text = page.read_text()

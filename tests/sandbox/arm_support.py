@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +54,11 @@ class Arm:
             headers={"X-IDENTITY-HEADER": self.running.identity_header},
         )
         self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def slow(self, seconds: float = 2) -> None:
+        """Operations take so long from now on: for what is looked at while one runs, on a busy machine too."""
+        world = self.running.world
+        world.options = replace(world.options, provisioning_seconds=seconds)
 
     def call(self, method: str, path: str, body: Json | None = None, **headers: str) -> requests.Response:
         """One request; header names with `_` for `-`. `path` may be absolute."""

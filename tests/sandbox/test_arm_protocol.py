@@ -38,6 +38,7 @@ def test_a_create_answers_201_updating_and_ends_succeeded(arm: Arm) -> None:
     arm.open_subnet()
     [frontend] = arm.frontends("a1")
     pls = f"{NETWORK}/privateLinkServices/pls1"
+    arm.slow()
     answer = arm.call("PUT", pls, private_link_service(frontend))
     assert answer.status_code == 201
     assert answer.json()["properties"]["provisioningState"] == "Updating"
@@ -71,6 +72,7 @@ def test_an_update_answers_200_and_a_put_that_changes_nothing_is_done_at_once(ar
 def test_a_delete_answers_202_with_both_headers_then_204_for_what_is_gone(arm: Arm) -> None:
     """The SDK polls one header, the CLI reads the other at the end."""
     pls = arm.service()
+    arm.slow()
     answer = arm.call("DELETE", pls)
     assert (answer.status_code, answer.text) == (202, "")
     assert arm.get(pls)["properties"]["provisioningState"] == "Deleting"
@@ -86,6 +88,7 @@ def test_a_second_write_while_one_runs_is_refused_as_busy(arm: Arm) -> None:
     """409 AnotherOperationInProgress is what the apply step has to requeue on."""
     pls = arm.service()
     [frontend] = arm.get(pls)["properties"]["loadBalancerFrontendIpConfigurations"]
+    arm.slow()
     first = arm.call("PUT", pls, private_link_service(frontend["id"], fqdns=["a.example"]))
     status, error = arm.refusal("PUT", pls, private_link_service(frontend["id"], fqdns=["b.example"]))
     assert (status, error["code"]) == (409, "AnotherOperationInProgress")

@@ -324,6 +324,7 @@ def test_a_network_bears_only_so_many_pls_writes_at_once_when_asked() -> None:
     with running_arm(replace(OPTIONS, pls_writes_per_network=1)) as arm:
         arm.open_subnet()
         arm.frontends("a1", "a2")
+        arm.slow()
         first = arm.call("PUT", PLS, private_link_service(frontend("a1")))
         other = PLS.replace("pls1", "pls2")
         answer = arm.call("PUT", other, private_link_service(frontend("a2")))
@@ -340,6 +341,7 @@ def test_writes_below_one_load_balancer_or_network_run_one_at_a_time_when_asked(
         arm.open_subnet()
         arm.frontends("a1", "a2")
         [there] = arm.frontends("b1", balancer=elsewhere)
+        arm.slow()
         first = arm.call("PUT", PLS, private_link_service(frontend("a1")))
         second, third = PLS.replace("pls1", "pls2"), PLS.replace("pls1", "pls3")
         assert arm.refusal("PUT", second, private_link_service(frontend("a2")))[1]["code"] == (

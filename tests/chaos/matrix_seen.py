@@ -8,10 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import ContainerClient
+
 from reconciler.adapters.documents import BlobDocuments
+from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
+from reconciler.settings import StorageSettings
 from tests.chaos import heard
 from tests.contract.servers import BackDoor
 
@@ -19,6 +25,22 @@ Json = dict[str, Any]
 DONE = ("links", "ownership", "sharing", "told")  # the other parts tell of it, to pipelines and people
 _MADE_UP = ("alias", "resourceGuid", "networkInterfaces", "privateEndpointConnections", "ipConfigurations")
 _OF_NAT = ("subnet", "primary", "privateIPAllocationMethod")
+
+
+class PatientAccount(StorageAccount):
+    """The storage account with the SDKs' own patience: the product's is cut short here, and a look must not fail."""
+
+    def __init__(self, connection_string: str) -> None:
+        super().__init__(StorageSettings(connection_string=connection_string))
+
+    @cached_property
+    def tables(self) -> TableServiceClient:
+        """The table service."""
+        return TableServiceClient.from_connection_string(self._settings.connection_string)
+
+    def container(self, name: str) -> ContainerClient:
+        """A container; it need not be there yet."""
+        return ContainerClient.from_connection_string(self._settings.connection_string, name)
 
 
 @dataclass(frozen=True)

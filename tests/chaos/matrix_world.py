@@ -16,11 +16,9 @@ from typing import Any
 
 from reconciler import settings, wiring
 from reconciler.adapters.documents import CONTAINER, BlobDocuments
-from reconciler.adapters.storage import StorageAccount
 from reconciler.adapters.tables import TableLedger
 from reconciler.errors import OutsideError
 from reconciler.reconcile import dry_run
-from reconciler.settings import StorageSettings
 from reconciler.worker import Worker
 from sandbox.up import Sandbox
 from sandbox.up_client import PERSON
@@ -29,7 +27,7 @@ from tests.chaos.clock import ShiftedClock, on_clock
 from tests.chaos.crash_process import Nursery
 from tests.chaos.crash_worker import handle
 from tests.chaos.matrix_calls import Request
-from tests.chaos.matrix_seen import Eyes
+from tests.chaos.matrix_seen import Eyes, PatientAccount
 from tests.chaos.world import TICKS, Delivery, Message, World
 from tests.contract.servers import BackDoor
 
@@ -49,7 +47,7 @@ class Cell(World):
         self.serving: Worker | None = None
         self._take()  # what an earlier cell left
         self.held.clear()
-        direct = StorageAccount(StorageSettings(connection_string=self._storage))
+        direct = PatientAccount(self._storage)
         self._ledger = TableLedger(direct, name, missing_is_empty=True)
         self.eyes = Eyes(name, doors, self._ledger, BlobDocuments(direct, f"{name}-{CONTAINER}"))
         self._heard_before = 0

@@ -25,10 +25,11 @@ class World:
         self.observed = observed
         self.load_balancers: tuple[LoadBalancer, ...] = known(observed.load_balancers)
         self.services: tuple[Service, ...] = known(observed.services)
-        self.pls: tuple[PrivateLinkService, ...] = known(observed.private_link_services)
+        self.by_id = {arm_ids.key(p.id): p for p in known(observed.private_link_services)}
+        # Each once: one that is written while its list is paged may be on two pages of it.
+        self.pls: tuple[PrivateLinkService, ...] = tuple(self.by_id.values())
         self.tenants: Tenants = by_frontend(self.services, self.load_balancers, known(observed.public_ips))
         self.on_frontend = {arm_ids.key(p.frontend_id): p for p in self.pls if p.frontend_id}
-        self.by_id = {arm_ids.key(p.id): p for p in self.pls}
         self.rows = {arm_ids.key(row.pls_id): row for row in observed.ownership}
         self.incumbents = {arm_ids.key(row.frontend_id): row for row in reversed(observed.ownership)}
         self.standing = {arm_ids.key(f.id): (lb, f) for lb in self.load_balancers for f in lb.frontends}

@@ -272,6 +272,15 @@ def test_p9_a_second_sighting_a_grace_apart_collects() -> None:
     assert (deeds(result.writes), result.writes[0].reason) == (DELETE, Reason.FRONTEND_GONE)
 
 
+def test_p9_a_pls_that_two_pages_of_a_list_tell_of_is_one() -> None:
+    """Somebody writes it while the list is paged: it is deleted once, and the brake counts it once."""
+    lost, other = pls(LOST, WEB, "mine"), pls(ON, WEB, "other")
+    since = {f"gone:{lost.id.lower()}": after(days=-1)}
+    twice = decide(WEB, links=[lost, other, lost], sightings=since, limits=replace(LIMITS, brake_minimum=2))
+    assert deeds(twice.writes) == DELETE
+    assert [kept.pls_id for kept in twice.ownership] == [other.id, lost.id]
+
+
 def test_p9_one_sighting_is_never_enough_even_without_grace() -> None:
     """A grace of zero still takes two looks."""
     seen = observe(links=[ADRIFT], ownership=ledger(ADRIFT))

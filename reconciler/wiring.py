@@ -27,7 +27,7 @@ from reconciler.adapters.tables import TableLedger
 from reconciler.api import Api
 from reconciler.cluster_settings import parse_clusters
 from reconciler.dashboard.board import Board
-from reconciler.errors import SettingsError
+from reconciler.errors import ReconcilerError, SettingsError
 from reconciler.gate import Gate
 from reconciler.model import ApiAccess, ClusterConfig, ClusterList
 from reconciler.ports import Aks, Azure, Cluster, Ledger
@@ -240,16 +240,30 @@ def publishing(settings: Settings, account: StorageAccount, out: Outward) -> Pub
 
 
 class Lazy:
-    """The app, made at first use and once; a failure is raised at each use until it is mended."""
+    """The app, made at first use and once; a failure is raised at each use until it is mended.
+
+    Who waits while somebody tries shares the failure: a try takes long where storage hangs, and they would come one
+    after the other.
+    """
 
     def __init__(self, make: Callable[[], App]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._app: App | None = None
+        self._failure: ReconcilerError | None = None  # of the last try
 
     def __call__(self) -> App:
         """The app. Raises SettingsError or OutsideError."""
+        before = self._failure
         with self._lock:
-            if self._app is None:
-                self._app = self._make()
-            return self._app
+            if self._failure is not None and self._failure is not before:
+                raise self._failure
+            return self._app or self._made()
+
+    def _made(self) -> App:
+        try:
+            self._app, self._failure = self._make(), None
+        except ReconcilerError as error:
+            self._failure = error
+            raise
+        return self._app

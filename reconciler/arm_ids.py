@@ -68,6 +68,15 @@ def subnet(subscription: str, resource_group: str, vnet: str, name: str) -> str:
     return f"{_network_id(subscription, resource_group, 'virtualNetworks', vnet)}/subnets/{name}"
 
 
+def is_subnet(resource_id: str) -> bool:
+    """Whether an id is that of a subnet itself."""
+    parsed = parse(resource_id)
+    if parsed is None or len(parsed.rest) != 2:
+        return False
+    kinds = (parsed.provider.lower(), parsed.kind.lower(), parsed.rest[0].lower())
+    return kinds == ("microsoft.network", "virtualnetworks", "subnets")
+
+
 def load_balancer_of(frontend_id: str) -> str:
     """The id of the load balancer (or other parent) a sub-resource id belongs to; "" where none."""
     parsed = parse(frontend_id)

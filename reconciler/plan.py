@@ -245,7 +245,8 @@ def digest(writes: Iterable[Write]) -> str:
 def release_digest(pls_ids: Iterable[str]) -> str:
     """Twelve hex digits that tell one set of Private Link Services from another; "" for none."""
     keys = sorted({pls_id.lower() for pls_id in pls_ids})
-    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:12] if keys else ""
+    lines = "\n".join(keys).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(lines).hexdigest()[:12] if keys else ""
 
 
 @dataclass(frozen=True, slots=True)

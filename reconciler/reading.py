@@ -212,10 +212,10 @@ def _connection(item: Mapping[str, Any], pls_id: str) -> Connection | None:
 def subnet(item: Mapping[str, Any]) -> Subnet | None:
     """A subnet, with an estimate of its free addresses from its IPv4 prefixes and what sits in it.
 
-    None where it has no id or no properties: it is written back as it was read.
+    None where it has no properties, or its id is that of anything else: it is written back as it was read.
     """
     identifier, properties = _text(item.get("id")), _properties(item)
-    if arm_ids.parse(identifier) is None or not isinstance(item.get("properties"), Mapping):
+    if not arm_ids.is_subnet(identifier) or not isinstance(item.get("properties"), Mapping):
         return None
     return Subnet(
         id=identifier,

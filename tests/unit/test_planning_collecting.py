@@ -281,6 +281,14 @@ def test_p9_a_pls_that_two_pages_of_a_list_tell_of_is_one() -> None:
     assert [kept.pls_id for kept in twice.ownership] == [other.id, lost.id]
 
 
+def test_p9_half_a_surrogate_pair_in_an_id_breaks_no_plan() -> None:
+    """The digest of what the brake holds back is made of ids as Azure's JSON has them."""
+    odd = pls(LOST, WEB, "mine\ud800")
+    since = {f"gone:{odd.id.lower()}": after(days=-1)}
+    held = decide(links=[odd], sightings=since, limits=replace(LIMITS, brake_minimum=1))
+    assert (held.writes, deeds(held.held), len(held.held_digest)) == ((), [("delete", "mine\ud800")], 12)
+
+
 def test_p9_one_sighting_is_never_enough_even_without_grace() -> None:
     """A grace of zero still takes two looks."""
     seen = observe(links=[ADRIFT], ownership=ledger(ADRIFT))

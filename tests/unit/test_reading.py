@@ -11,6 +11,7 @@ from reconciler.model import Frontend
 from tests.builders import (
     EXTERNAL,
     INTERNAL,
+    VNET,
     connection,
     decide,
     deeds,
@@ -130,3 +131,12 @@ def test_a_subnet_without_its_properties_is_none(properties: Any) -> None:
     raw = {"id": subnet_id("default"), "name": "default", "properties": properties}
     assert reading.subnet(raw) is None
     assert reading.subnet({**raw, "properties": {}}) is not None
+
+
+@pytest.mark.parametrize(
+    "identifier", [VNET, pls_id("x"), f"{subnet_id('default')}/x/y", f"{VNET}/peerings/p"]
+)
+def test_what_is_no_subnet_is_not_written_back_as_one(identifier: str) -> None:
+    """A plan is made of it: the id goes into a PUT, and its name into a command for a person."""
+    assert reading.subnet({"id": identifier, "properties": {}}) is None
+    assert reading.subnet({"id": subnet_id("default").upper(), "properties": {}}) is not None

@@ -159,10 +159,11 @@ def _promise(arrival: Arrival, found: Lease, row: Lease) -> tuple[WakeUp, ...]:
     """The guard that the first wish noted in a lease needs, and each later lease with that wish in it.
 
     The holder's own message does not do: it comes back half a minute after the run failed, finds the
-    lease still held, and leaves a wish, too. A guard leaves none: a lease that is taken for it needs another.
+    lease still held, and leaves a wish, too. A guard or a probe leaves none: a dead holder's lease that is
+    taken for it needs another guard.
     """
     promised = found.wanted is not None and found.until == row.until
-    needed = row.wanted or arrival.wake_up.reason == GUARD
+    needed = row.wanted or (found.holder and arrival.wake_up.reason in (GUARD, PROBE))
     return (guard(row),) if needed and not promised else ()
 
 

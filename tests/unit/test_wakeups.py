@@ -165,13 +165,20 @@ def test_who_takes_over_a_wish_sends_a_guard_for_its_own_lease() -> None:
     assert on(message(), DEAD).messages == ()
 
 
-def test_who_takes_over_for_a_guard_sends_one_for_its_own_lease() -> None:
-    """The taking may be written and its answer lost: the guard comes again, finds the lease held and leaves no wish."""
-    taken = on(message(0, GUARD), DEAD)
+@pytest.mark.parametrize("reason", [GUARD, PROBE])
+def test_who_takes_over_for_a_message_that_leaves_no_wish_sends_a_guard(reason: str) -> None:
+    """The taking may be written and its answer lost: the message comes again, finds the lease held and is dropped."""
+    taken = on(message(0, reason), DEAD)
     assert isinstance(taken, Take)
     assert taken.messages == (guard(taken.lease),)
-    again = on(message(0, GUARD), taken.lease, 30)
-    assert again == Drop("a run is under way")
+    assert isinstance(on(message(0, reason), taken.lease, 30), Drop)
+
+
+def test_a_probe_that_takes_a_free_lease_needs_no_guard() -> None:
+    """Nobody relies on it; the next probe asks again."""
+    taken = on(message(0, PROBE), FREE)
+    assert isinstance(taken, Take)
+    assert taken.messages == ()
 
 
 def test_a_parked_message_that_finds_a_run_under_way_is_relied_upon_no_more() -> None:

@@ -35,6 +35,7 @@ def applied(
     """The object that an apply makes of `old` (None: it is new), and warnings. 409 for fields of others."""
     base = old or {"metadata": {"name": at.name}}
     merged, warnings = typed_patch(base, body, at, APPLY_PATCH, query)
+    merged.setdefault("metadata", {})
     asked, _ = typed(body, at.resource)
     if by.subresource:
         asked = {name: value for name, value in asked.items() if name in ("metadata", by.subresource)}

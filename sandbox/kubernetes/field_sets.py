@@ -46,7 +46,7 @@ def _below(value: Any, path: Path, where: str) -> Iterable[tuple[Path, Any]]:
     if isinstance(value, dict) and where not in _WHOLE and (value or not path):
         for name, inner in value.items():
             yield from _below(inner, (*path, f"f:{name}"), f"{where}.{name}" if where else name)
-    elif isinstance(value, list) and where in _KEYED:
+    elif isinstance(value, list) and where in _KEYED and all(isinstance(item, dict) for item in value):
         for item in value:
             here = (*path, f"k:{_compact(_key(item, where))}")
             yield (*here, ITEM), True
@@ -76,13 +76,24 @@ def encoded(fields: Iterable[Path]) -> Json:
     return tree
 
 
-def decoded(tree: Json, path: Path = ()) -> Fields:
-    """The paths of a FieldsV1 tree."""
+def decoded(tree: Any, path: Path = ()) -> Fields:
+    """The paths of a FieldsV1 tree; what is none of its steps is left out."""
     found: set[Path] = set()
-    for step, inner in tree.items():
+    for step, inner in tree.items() if isinstance(tree, dict) else ():
         here = (*path, step)
-        found |= decoded(inner, here) if inner else {here}
+        if _known(step):
+            found |= decoded(inner, here) if inner else {here}
     return frozenset(found)
+
+
+def _known(step: str) -> bool:
+    kind, _, content = step.partition(":")
+    if kind in ("k", "v"):
+        try:
+            return isinstance(json.loads(content), dict) or kind == "v"
+        except ValueError:
+            return False
+    return step == ITEM or kind == "f"
 
 
 def shown(path: Path) -> str:
@@ -121,7 +132,9 @@ def _child(node: Any, step: str) -> Any:
 
 def _is(item: Any, step: str) -> bool:
     kind, _, content = step.partition(":")
+    if kind not in ("k", "v"):
+        return False
     wanted = json.loads(content)
-    if kind == "v":
+    if kind == "v" or not isinstance(item, dict):
         return bool(item == wanted)
     return all(item.get(name, _DEFAULTS.get(name)) == value for name, value in wanted.items())

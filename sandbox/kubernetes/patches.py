@@ -142,11 +142,12 @@ def _objects(items: list[Any]) -> list[Json]:
     return items
 
 
-def _identity(keys: tuple[str, ...]) -> Callable[[Any], Any]:
+def _identity(keys: tuple[str, ...]) -> Callable[[Any], str]:
     """By what an item of a list is known: its keys, or itself where it has none."""
 
-    def identity(item: Any) -> Any:
-        return tuple(item.get(key, _DEFAULTS.get(key)) for key in keys) if keys else item
+    def identity(item: Any) -> str:
+        found = [item.get(key, _DEFAULTS.get(key)) for key in keys] if keys else item
+        return json.dumps(found, sort_keys=True)  # a key's value may be anything: it is judged later
 
     return identity
 

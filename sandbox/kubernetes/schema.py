@@ -13,8 +13,12 @@ SCALARS = {"string", "int", "bool", "time", "intstr", "map", "any"}
 _MESSAGES = """
 ObjectMeta: 1 name string, 2 generateName string, 3 namespace string, 4 selfLink string, 5 uid string, \
 6 resourceVersion string, 7 generation int, 8 creationTimestamp time, 9 deletionTimestamp time, \
-10 deletionGracePeriodSeconds int, 11 labels map, 12 annotations map, 13 ownerReferences []any, \
-14 finalizers []string, 17 managedFields []any
+10 deletionGracePeriodSeconds int, 11 labels map, 12 annotations map, 13 ownerReferences []OwnerReference, \
+14 finalizers []string, 17 managedFields []ManagedFieldsEntry
+ManagedFieldsEntry: 1 manager string, 2 operation string, 3 apiVersion string, 4 time time, 6 fieldsType string, \
+7 fieldsV1 any, 8 subresource string
+OwnerReference: 1 kind string, 3 name string, 4 uid string, 5 apiVersion string, 6 controller bool, \
+7 blockOwnerDeletion bool
 Namespace: 1 metadata ObjectMeta, 2 spec NamespaceSpec, 3 status NamespaceStatus
 NamespaceSpec: 1 finalizers []string
 NamespaceStatus: 1 phase string, 2 conditions []any

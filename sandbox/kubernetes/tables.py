@@ -158,6 +158,48 @@ def _event_source(item: Json, _: datetime) -> str:
     return str(item.get("source", {}).get("component") or item.get("reportingComponent", ""))
 
 
+def _count(name: str) -> Callable[[Json, datetime], str]:
+    return lambda item, _: str(len(item.get(name) or {}))
+
+
+def _replicas(name: str) -> Callable[[Json, datetime], str]:
+    return lambda item, _: str((item.get("status") or {}).get(name, 0))
+
+
+def _ready_replicas(item: Json, now: datetime) -> str:
+    return f"{_replicas('readyReplicas')(item, now)}/{_spec(item).get('replicas', 1)}"
+
+
+def _ready_containers(item: Json, _: datetime) -> str:
+    statuses = (item.get("status") or {}).get("containerStatuses") or []
+    ready = sum(1 for status in statuses if status.get("ready"))
+    return f"{ready}/{len(_spec(item).get('containers') or [])}"
+
+
+def _restarts(item: Json, _: datetime) -> str:
+    statuses = (item.get("status") or {}).get("containerStatuses") or []
+    return str(sum(status.get("restartCount", 0) for status in statuses))
+
+
+def _node_status(item: Json, _: datetime) -> str:
+    conditions = (item.get("status") or {}).get("conditions") or []
+    ready = next((row.get("status") for row in conditions if row.get("type") == "Ready"), "")
+    known = {"True": "Ready", "False": "NotReady"}.get(str(ready), "Unknown")
+    return f"{known},SchedulingDisabled" if _spec(item).get("unschedulable") else known
+
+
+def _endpoints(item: Json, _: datetime) -> str:
+    """At most three, as the real server shows them."""
+    found = [
+        f"{address.get('ip')}:{port.get('port')}"
+        for subset in item.get("subsets") or []
+        for address in subset.get("addresses") or []
+        for port in subset.get("ports") or [{}]
+    ]
+    more = f" + {len(found) - 3} more..." if len(found) > 3 else ""
+    return ",".join(found[:3]) + more or NONE
+
+
 NAME = Column("Name", _name, format="name")
 AGE = Column("Age", _age)
 _PLAIN = (NAME, AGE)
@@ -172,6 +214,30 @@ _COLUMNS = {
         Column("Selector", _selector, 1),
     ),
     NAMESPACES.plural: (NAME, Column("Status", _field("status", "phase")), AGE),
+    "configmaps": (NAME, Column("Data", _count("data")), AGE),
+    "deployments": (
+        NAME,
+        Column("Ready", _ready_replicas),
+        Column("Up-to-date", _replicas("updatedReplicas")),
+        Column("Available", _replicas("availableReplicas")),
+        AGE,
+    ),
+    "endpoints": (NAME, Column("Endpoints", _endpoints), AGE),
+    "leases": (NAME, Column("Holder", _field("spec", "holderIdentity")), AGE),
+    "nodes": (
+        NAME,
+        Column("Status", _node_status),
+        Column("Roles", lambda *_: NONE),
+        AGE,
+        Column("Version", _field("status", "nodeInfo", "kubeletVersion")),
+    ),
+    "pods": (
+        NAME,
+        Column("Ready", _ready_containers),
+        Column("Status", _field("status", "phase", default="Pending")),
+        Column("Restarts", _restarts),
+        AGE,
+    ),
     EVENTS.plural: (
         Column("Last Seen", _last_seen),
         Column("Type", _field("type")),

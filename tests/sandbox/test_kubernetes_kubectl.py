@@ -233,3 +233,55 @@ def test_a_config_map_comes_as_protobuf_and_others_are_told_to_come_as_json(kube
     assert kubectl("get", "cm", "settings", "-o", "jsonpath={.data.a}") == "b"
     refused = kubectl.run("create", "deployment", "web", "--image=nginx").stderr
     assert "the sandbox reads no protobuf of kind Deployment: send JSON or YAML" in refused
+
+
+STORED = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: one}
+data: {a: "1", b: "2"}
+---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: one}
+spec: {holderIdentity: me}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: one}
+subsets:
+- addresses: [{ip: 10.1.0.1}, {ip: 10.1.0.2}, {ip: 10.1.0.3}, {ip: 10.1.0.4}]
+  ports: [{port: 80}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: one}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: one}}
+  template: {metadata: {labels: {app: one}}, spec: {containers: [{name: c, image: nginx}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec: {containers: [{name: c, image: nginx}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "row"),
+    [
+        ("cm", "NAME DATA AGE", "one 2"),
+        ("lease", "NAME HOLDER AGE", "one me"),
+        ("ep", "NAME ENDPOINTS AGE", "one 10.1.0.1:80,10.1.0.2:80,10.1.0.3:80 + 1 more..."),
+        ("deploy", "NAME READY UP-TO-DATE AVAILABLE AGE", "one 0/2 0 0"),
+        ("pod", "NAME READY STATUS RESTARTS AGE", "one 0/1 Pending 0"),
+    ],
+)
+def test_other_types_have_the_columns_of_a_real_cluster(
+    kubectl: Kubectl, kind: str, header: str, row: str
+) -> None:
+    """Bug caught: NAME and AGE for all that is stored as sent."""
+    kubectl.apply(STORED)
+    shown = rows(kubectl("get", kind))
+    assert (" ".join(shown[0]), " ".join(shown[1]).startswith(row)) == (header, True)

@@ -1,4 +1,4 @@
-"""The four patches of the API: merge, strategic merge, JSON, and apply (a plain strategic merge: nobody owns fields)."""
+"""The four patches of the API: merge, strategic merge, JSON, and apply (its owners: `ownership`)."""
 
 from __future__ import annotations
 

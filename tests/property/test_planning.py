@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from reconciler import arm_ids
 from reconciler.claims import read_claim
-from reconciler.model import Observed, Ownership, Unknown
+from reconciler.model import Observed, Ownership, Unknown, known
 from reconciler.plan import DeleteConnection, DeletePls, Plan, PutPls, PutSubnet, target
 from reconciler.planning import plan
+from reconciler.telling import tellings
 from reconciler.tenancy import by_frontend
 from tests.builders import LIMITS, VNET
 from tests.property.simulator import Simulation
@@ -82,6 +83,21 @@ def nobody_is_left_without_a_word(world: Simulation, result: Plan) -> None:
             claim = read_claim(tenant, world.config.pls_prefix, world.config.default_subnet)
             if claim.asks and frontend_id not in served:
                 assert tenant.key in told or told & {t.key for t in tenants}, (tenant.key, result.findings)
+
+
+@settings(RUN, max_examples=500)
+@given(worlds())
+def test_nobody_is_told_ready_of_a_pls_that_is_not_there(world: Simulation) -> None:
+    """Whatever the ledger remembers, and whatever keeps the PLS from being made again."""
+    seen = world.look()
+    result = plan(seen, world.limits)
+    there = {
+        arm_ids.key(link.id)
+        for link in known(seen.private_link_services)
+        if link.provisioning_state == "Succeeded"
+    }
+    told = tellings(result.ownership, result.sharing, result.findings)
+    assert {arm_ids.key(one.pls_id) for one in told if one.ready} <= there
 
 
 @RUN

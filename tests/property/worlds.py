@@ -195,6 +195,7 @@ def rows(
     """What a ledger may say: of PLSs that are there, of some that are not, of owners long gone."""
     owners = [*(s.ref for s in known), ServiceRef("shop", "ghost", "gone-uid"), ServiceRef("shop", "ghost")]
     ids = [*(item["id"] for item in there.values()), pls_id("one"), pls_id("vanished")]
+    ids += [pls_id(f"pls-{f.name}") for f in fronts]
     places = [*(f.id for f in fronts), "/lost"]
     claims = [read_claim(s, STANDARD_PREFIX, "default").wish for s in known]
     hashes = ["", *(wish.hash for wish in claims if isinstance(wish, Wish))]
@@ -207,6 +208,7 @@ def rows(
             draw(st.sampled_from(owners)),
             resource_guid=draw(st.sampled_from(["", f"guid-{arm_ids.last_name(identifier)}"])),
             claim_hash=draw(st.sampled_from(hashes)),
+            state=draw(st.sampled_from(["", "Succeeded"])),
         )
         for identifier in sorted(chosen, key=str.lower)
     )

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulation.arm import Subscription
-from tests.simulation.documents import FRONTENDS, ON, POLICY, TRANSIT, connections_of, network
+from tests.simulation.documents import (
+    CLUSTER_TAG,
+    FRONTENDS,
+    ON,
+    OWNER_TAG,
+    POLICY,
+    TRANSIT,
+    connections_of,
+    network,
+)
 from tests.simulation.events import WRITTEN
 from tests.simulation.steps import Connect, DeletePls, EditPls, MakeForeign
-from tests.simulation.watch import CLUSTER_TAG, OWNER_TAG
 
 Json = dict[str, Any]
 MINE = "made-by"
@@ -67,8 +75,10 @@ def _connect(arm: Subscription, pls: Json, status: str) -> None:
 
 
 def enable_policy(arm: Subscription, group: str, name: str) -> None:
-    """Somebody's template switches the policies on again."""
-    arm.change(f"{network(group)}/virtualNetworks/aks-vnet/subnets/{name}", **{POLICY: "Enabled"})
+    """Somebody's template switches the policies on again, and attaches a route table of its own."""
+    route_table = {"id": f"{network(group)}/routeTables/theirs-{arm.kernel.now:.0f}"}
+    subnet_id = f"{network(group)}/virtualNetworks/aks-vnet/subnets/{name}"
+    arm.change(subnet_id, **{POLICY: "Enabled", "routeTable": route_table})
 
 
 class Bystander:

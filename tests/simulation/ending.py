@@ -5,14 +5,22 @@ Nothing here asks the product what it would do: the wish is computed from the st
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.simulation.documents import connections_of, frontend_of, network, static_addresses
+from tests.simulation.documents import (
+    OWNER_TAG,
+    bag,
+    belongs,
+    connections_of,
+    frontend_of,
+    network,
+    present,
+    static_addresses,
+    tag,
+)
 from tests.simulation.stage import ClusterFact, Facts, FrontendFact, ServiceFact
 from tests.simulation.steps import Settings
-from tests.simulation.watch import OWNER_TAG, belongs, tag
 
 Json = Mapping[str, Any]
 SUBNETS = ("default", "pls-subnet")
@@ -48,29 +56,11 @@ def wished(settings: Settings) -> tuple[object, ...]:
     return (
         (settings.subnet or "default",) * count,
         frozenset(settings.static),
-        _bag(settings.fqdns),
+        bag(settings.fqdns),
         settings.proxy,
-        _bag(visible),
-        _bag(settings.auto_approval),
+        bag(visible),
+        bag(settings.auto_approval),
     )
-
-
-def present(link: Json) -> tuple[object, ...]:
-    """The same of a PLS as it is."""
-    properties = link["properties"]
-    items = [c["properties"] for c in properties["ipConfigurations"]]
-    return (
-        tuple(i["subnet"]["id"].rsplit("/", 1)[1] for i in items),
-        frozenset(i["privateIPAddress"] for i in items if i["privateIPAllocationMethod"] == "Static"),
-        _bag(properties.get("fqdns") or ()),
-        bool(properties.get("enableProxyProtocol")),
-        _bag((properties.get("visibility") or {}).get("subscriptions") or ()),
-        _bag((properties.get("autoApproval") or {}).get("subscriptions") or ()),
-    )
-
-
-def _bag(values: Any) -> frozenset[tuple[str, int]]:
-    return frozenset(Counter(values).items())
 
 
 class _Judge:
@@ -126,12 +116,20 @@ class _Judge:
                 yield from self._held(tenants, asking, link)
 
     def _blocked(self, service: ServiceFact) -> bool:
-        """The provider first takes its predecessor's frontend away, and fails where a PLS stays there. And that is told."""
+        """The provider first takes its predecessor's frontend away, and fails where a PLS stays there.
+
+        And that is told, unless it is known by its address, and shares what is there.
+        """
         living = {s.form for s in self.cluster.services if s.live}
         deserted = [f for f in self.cluster.frontends if f.forms.isdisjoint(living)]
         links = [(f, self.on[f.id.lower()]) for f in deserted if f.id.lower() in self.on]
         stays = any(not belongs(p, self.cluster.group) or self._kept(f, p) for f, p in links)
-        return stays and (not service.settings.asks or self.told(("NoFrontend", "NotEligible"), service.key))
+        return stays and (not service.settings.asks or self._known_unseated(service.key))
+
+    def _known_unseated(self, key: str) -> bool:
+        return self.told(("NoFrontend", "NotEligible"), key) or any(
+            row.service.key == key for row in self.cluster.sharing
+        )
 
     def _without(self, frontend: FrontendFact, asking: list[ServiceFact]) -> Iterator[str]:
         fit = [t for t in asking if valid(t.settings) and eligible(t.settings)]

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.model import CONDITION, Condition
 from tests.simulation.kernel import Kernel
 from tests.simulation.steps import Settings
+from tests.simulation.troubles import SELDOM
 
 Json = dict[str, Any]
 NAMESPACE = "shop"
@@ -42,8 +43,20 @@ def _condition(told: Condition) -> Json:
     return {"type": CONDITION, "lastTransitionTime": told.since, **{n: getattr(told, n) for n in names}}
 
 
+def seat_of(service: Json) -> tuple[str, bool] | None:
+    """What the names of a live Service's rules begin with, and whether its load balancer is internal."""
+    metadata = service["metadata"]
+    if service["spec"]["type"] != "LoadBalancer" or metadata.get("deletionTimestamp"):
+        return None
+    internal = metadata["annotations"].get(f"{PREFIX}load-balancer-internal") == "true"
+    return ("a" + metadata["uid"].replace("-", ""))[:32], internal
+
+
 class Api:
-    """The Services of one cluster by name. ``changed`` is called with the name after each change."""
+    """The Services of one cluster by name. ``changed`` is called with the name after each change.
+
+    ``left`` is when somebody left a seat (see ``seat_of``); who was back for a moment may not have been seen.
+    """
 
     def __init__(self, kernel: Kernel, cluster: str) -> None:
         self.kernel, self.cluster = kernel, cluster
@@ -52,6 +65,8 @@ class Api:
         self.settings: dict[str, Settings] = {}
         self.changed: Callable[[str], None] = lambda name: None
         self.live_since: dict[str, float] = {}
+        self.left: dict[tuple[str, bool], float] = {}
+        self._taken: dict[tuple[str, bool], float] = {}
         self._versions, self._made = count(1), count(1)
 
     def apply(self, name: str, settings: Settings, port: int) -> None:
@@ -131,11 +146,25 @@ class Api:
             "creationTimestamp": self.kernel.time().isoformat(timespec="seconds"),
         }
 
+    def _move(self, name: str, service: Json | None) -> None:
+        """Note a seat that is left, and one that is taken."""
+        before, now = self.services.get(name), self.kernel.now
+        left, taken = before and seat_of(before), service and seat_of(service)
+        if left != taken:
+            if left and now > self._taken.get(left, 0.0) + SELDOM:
+                self.left[left] = now
+            elif left:
+                self.left.setdefault(left, now)
+            if taken:
+                self._taken[taken] = now
+
     def _store(self, name: str, service: Json) -> None:
+        self._move(name, service)
         metadata = {**service["metadata"], "resourceVersion": str(next(self._versions))}
         self.services[name] = {**service, "metadata": metadata}
         self.kernel.at(self.kernel.now, lambda: self.changed(name))
 
     def _drop(self, name: str) -> None:
+        self._move(name, None)
         del self.services[name]
         self.kernel.at(self.kernel.now, lambda: self.changed(name))

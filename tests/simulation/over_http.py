@@ -6,6 +6,7 @@ Every step is played. What is another than in the simulation, and why:
   processes are its own. Two at once are tests/scenarios/test_two_hosts.py's and the exploration's.
 - ``Freeze``: the process finds that time has gone by; nobody else works meanwhile. ``Jump``: its clock is wrong,
   the storage's is right. ``Stall``: nothing, since nobody else works meanwhile.
+- ``HideBalancers``: nothing; tests/scenarios/test_operations.py has a wrong list.
 - ``Fault``: of the requests behind a port's method (over_http_faults.py). The SDKs try some again by themselves,
   so that a single one may not be seen. ``Meanwhile``: the request waits until the step has happened.
 - ``EmptyList(half=True)``: the first half is left, not every second Service.
@@ -50,6 +51,7 @@ from tests.simulation.steps import (
     FailOperations,
     Fault,
     Freeze,
+    HideBalancers,
     Imposter,
     Jump,
     Meanwhile,
@@ -174,7 +176,7 @@ class HttpStage:
                 self._list(step.cluster, step.seconds, faults.imposter())
             case Crash() | Freeze() | Jump():
                 self._hit(step)
-            case Wait() | Stall():
+            case Wait() | Stall() | HideBalancers():
                 pass
             case _:
                 self.people.happen(step)

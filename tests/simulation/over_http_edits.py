@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from tests.simulation.documents import CLUSTER_TAG, OWNER_TAG
 from tests.simulation.steps import EditPls
-from tests.simulation.watch import CLUSTER_TAG, OWNER_TAG
 
 Json = dict[str, Any]
 

@@ -10,8 +10,7 @@ from typing import Any
 from reconciler.model import Ownership, Reservation, Sharing
 from reconciler.ports import Ledger
 from sandbox.up_client import PERSON
-from tests.simulation.documents import frontend_of, group_of
-from tests.simulation.ending import present
+from tests.simulation.documents import frontend_of, group_of, present
 from tests.simulation.looking import frontends_of
 from tests.simulation.over_http_people import People
 from tests.simulation.over_http_words import Words

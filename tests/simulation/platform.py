@@ -23,8 +23,9 @@ from reconciler.reconcile import Engine
 from reconciler.worker import Worker
 from tests.simulation.faults import Faults
 from tests.simulation.kernel import Crash, Flow, Kernel
-from tests.simulation.ports import Inline, SimAzure, SimCluster, SimLedger, SimQueuePort, Trouble, Wire
+from tests.simulation.ports import Inline, SimAzure, SimCluster, SimLedger, SimQueuePort, Wire
 from tests.simulation.queues import Message, SimQueue, WakeUps
+from tests.simulation.troubles import Trouble
 from tests.simulation.watch import Truth, Watch
 
 ROOM = 5  # batchSize 4 and newBatchThreshold 1 (host.json)
@@ -79,7 +80,10 @@ class Process:
             n: SimCluster(wire, kernel, truth.apis[n], outside.troubles[n], outside.watch)
             for n in outside.configs
         }
-        azures = {n: SimAzure(wire, truth.arm, outside.watch, n) for n in outside.configs}
+        azures = {
+            n: SimAzure(wire, kernel, truth.arm, outside.troubles[n], outside.watch, n)
+            for n in outside.configs
+        }
         engine = Engine(
             cluster_of=lambda config: cast(Cluster, clusters[config.name]),
             azure_of=lambda config: cast(Azure, azures[config.name]),

@@ -24,6 +24,7 @@ from tests.simulation.documents import network
 from tests.simulation.faults import Faults, error_of
 from tests.simulation.kernel import Kernel
 from tests.simulation.kubernetes import NAMESPACE, Api
+from tests.simulation.troubles import Trouble
 from tests.simulation.watch import Watch
 
 Json = Any
@@ -153,13 +154,6 @@ class SimQueuePort:
         self._wire.call("queue", "send", subject, lambda: self._inner.send(wake_up, delay_seconds))
 
 
-class Trouble:
-    """What is wrong with a cluster's API until when."""
-
-    def __init__(self) -> None:
-        self.empty_until, self.imposter_until, self.half = 0.0, 0.0, False
-
-
 class SimCluster:
     """The port ``Cluster``."""
 
@@ -231,20 +225,27 @@ def _noun(found: Json | None) -> Service:
 class SimAzure:
     """The port ``Azure`` for the runs of one cluster."""
 
-    def __init__(self, wire: Wire, arm: Subscription, watch: Watch, cluster: str) -> None:
-        self._wire, self._arm, self._watch, self._cluster = wire, arm, watch, cluster
+    def __init__(
+        self, wire: Wire, kernel: Kernel, arm: Subscription, trouble: Trouble, watch: Watch, cluster: str
+    ) -> None:
+        self._wire, self._kernel, self._arm = wire, kernel, arm
+        self._trouble, self._watch, self._cluster = trouble, watch, cluster
 
     def _do(self, method: str, subject: str, act: Callable[[], T]) -> T:
         return self._wire.call("azure", method, f"{self._cluster} {subject.rsplit('/', 1)[-1]}", act)
 
     def list_load_balancers(self, subscription: str, resource_group: str) -> tuple[LoadBalancer, ...]:
         self._watch.looks()
-        scope = network(resource_group)
         return self._do(
             "list_load_balancers",
             resource_group,
-            lambda: _all(map(reading.load_balancer, self._arm.of_kind("loadBalancers", scope))),
+            lambda: _all(map(reading.load_balancer, self._balancers(resource_group))),
         )
+
+    def _balancers(self, resource_group: str) -> list[Json]:
+        if self._trouble.hidden_until > self._kernel.now:
+            return []
+        return self._arm.of_kind("loadBalancers", network(resource_group))
 
     def list_private_link_services(self, subscription: str) -> tuple[PrivateLinkService, ...]:
         return self._do("list_private_link_services", "", lambda: self._links(self._arm.links()))
@@ -309,7 +310,7 @@ class SimAzure:
 
     def put_subnet(self, subnet_id: str, body: Json, etag: str) -> Accepted:
         def act() -> Accepted:
-            self._watch.before_subnet(self._cluster, subnet_id, body)
+            self._watch.before_subnet(self._cluster, subnet_id, body, etag)
             with self._watch.writing(self._cluster, "PUT", subnet_id):
                 self._arm.put_subnet(subnet_id, body, etag)
             return Accepted("Updating")

@@ -156,6 +156,14 @@ class EmptyList:
 
 
 @dataclass(frozen=True)
+class HideBalancers:
+    """For so many seconds Azure's list lacks the cluster's load balancers. Not where no timer looks again afterwards."""
+
+    cluster: Ident
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Imposter:
     """For so many seconds another, empty cluster answers under the address of this one."""
 
@@ -222,6 +230,7 @@ Step = (
     | Fault
     | FailOperations
     | EmptyList
+    | HideBalancers
     | Imposter
     | Crash
     | Freeze

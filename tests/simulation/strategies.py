@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from tests.simulation import steps as s
-from tests.simulation.world import SERVICES, SHARED_GROUP
+from tests.simulation.clusters import SERVICES, SHARED_GROUP
 
 CLUSTERS = st.sampled_from(("prod", "dev"))
 NAMES = st.sampled_from(SERVICES)
@@ -42,6 +42,9 @@ SETTINGS = st.one_of(PLAIN, SHARERS, ODD)
 APPLY = st.builds(s.ApplyService, CLUSTERS, NAMES, SETTINGS)
 DELETE = st.builds(s.DeleteService, CLUSTERS, NAMES, st.sampled_from([False, False, False, True]))
 WAIT = st.builds(s.Wait, st.sampled_from([5, 30, 120, 400, 1200, 4000]))
+CONNECT = st.builds(
+    s.Connect, CLUSTERS, PICKS, st.sampled_from(["Approved", "Approved", "Pending", "Disconnected"])
+)
 HANDS = (
     st.builds(
         s.EditPls,
@@ -61,9 +64,7 @@ HANDS = (
         ),
     ),
     st.builds(s.DeletePls, CLUSTERS, PICKS),
-    st.builds(
-        s.Connect, CLUSTERS, PICKS, st.sampled_from(["Approved", "Approved", "Pending", "Disconnected"])
-    ),
+    CONNECT,
     st.builds(s.MakeForeign, CLUSTERS, PICKS, st.sampled_from(["theirs", "one", "two"])),
     st.builds(s.EnablePolicy, CLUSTERS, st.sampled_from(["default", "pls-subnet"])),
     st.builds(s.Resync, CLUSTERS),
@@ -175,17 +176,29 @@ STALL: st.SearchStrategy[s.Step] = st.builds(
     st.sampled_from(STALLED),
     st.sampled_from([15, 110, 126, 127, 130, 700]),
 )
-STEPS: st.SearchStrategy[s.Step] = st.one_of(
-    *[APPLY] * 3,
+HIDE = st.builds(s.HideBalancers, CLUSTERS, st.sampled_from([60, 600, 2000]))
+# A write of a subnet replaces it whole.
+TEMPLATE = st.builds(
+    lambda cluster: s.Meanwhile("azure", "put_subnet", s.EnablePolicy(cluster, "default")), CLUSTERS
+)
+
+
+def mix(*kinds: st.SearchStrategy[s.Step]) -> st.SearchStrategy[s.Step]:
+    """One of these, each as often: ``one_of`` would draw each kind of fault as often as a Service."""
+    return st.sampled_from(kinds).flatmap(lambda kind: kind)
+
+
+STEPS = mix(
+    *[APPLY] * 4,
     DELETE,
     *[WAIT] * 2,
     *[BY_HAND] * 2,
     *[MEANWHILE] * 2,
     EVENTS,
-    *[FAULTS] * 2,
+    *[FAULTS] * 3,
     VIEWS,
     *[PROCESS] * 2,
-    STALL,
+    st.one_of(STALL, HIDE, TEMPLATE),
 )
 
 NAMED = st.builds(
@@ -194,10 +207,37 @@ NAMED = st.builds(
     NAMES,
     st.builds(s.Settings, name=st.sampled_from(["one", "two"]), group=st.sampled_from([None, SHARED_GROUP])),
 )
+# They share, leave each other and come back, while others are connected.
+TENANTS = st.builds(
+    s.ApplyService,
+    CLUSTERS,
+    st.sampled_from(SERVICES[:3]),
+    st.builds(s.Settings, address=st.just(ADDRESS), internal=st.sampled_from([True, True, False])),
+)
+# Two Private Link Services, which people edit while we write them.
+HERE = st.just("prod")
+EDIT_HERE: st.SearchStrategy[s.Happening] = st.one_of(
+    st.builds(
+        s.EditPls,
+        HERE,
+        PICKS,
+        st.sampled_from(["fqdns", "proxy", "visibility", "owner-other", "foreign-tag"]),
+    ),
+    st.builds(s.DeletePls, HERE, PICKS),
+)
+DRIFT: st.SearchStrategy[s.Step] = st.one_of(
+    *[st.builds(s.ApplyService, HERE, st.sampled_from(SERVICES[:2]), PLAIN)] * 3,
+    *[st.builds(lambda step: s.Meanwhile("azure", "get_private_link_service", step), EDIT_HERE)] * 3,
+    EDIT_HERE,
+    st.builds(s.DeleteService, HERE, st.sampled_from(SERVICES[:2])),
+    *[WAIT] * 2,
+)
 # Of everything something; and histories of few kinds of steps, in which they meet more often.
 THEMES: tuple[st.SearchStrategy[s.Step], ...] = (
     STEPS,
-    st.one_of(*[APPLY] * 3, DELETE, *[WAIT] * 2, *[MEANWHILE] * 4, *[PROCESS] * 3, *[STALL] * 2),
+    mix(*[APPLY] * 3, DELETE, *[WAIT] * 2, *[MEANWHILE] * 4, *[PROCESS] * 3, *[STALL] * 2),
+    st.one_of(*[TENANTS] * 4, *[DELETE] * 2, *[WAIT] * 2, *[CONNECT] * 2, HIDE),
+    DRIFT,
     st.one_of(*[NAMED] * 4, *[DELETE] * 2, *[WAIT] * 2, MEANWHILE, FAULTS),
 )
 
@@ -206,7 +246,7 @@ def histories(length: int) -> st.SearchStrategy[list[s.Step]]:
     """Of a fixed length, so that they are long; in full, unless steps are left out to shrink them."""
 
     def drawn(theme: st.SearchStrategy[s.Step]) -> st.SearchStrategy[list[s.Step | None]]:
-        return st.lists(st.one_of(st.none(), theme), min_size=length, max_size=length)
+        return st.lists(st.one_of(st.none(), *[theme] * 29), min_size=length, max_size=length)
 
     every = st.sampled_from(range(len(THEMES))).flatmap(lambda number: drawn(THEMES[number]))
     return every.map(lambda steps: [step for step in steps if step])

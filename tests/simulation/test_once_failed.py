@@ -104,6 +104,20 @@ HISTORIES: Sequence[tuple[str, int, Mode, Sequence[s.Step]]] = [
             s.ApplyService("prod", "web", ONE),
         ],
     ),
+    (
+        "a name that another cluster's PLS has by now never reads as not found: the row of the one before stayed",
+        819765,
+        Mode("absent", "active"),
+        [
+            s.Wait(1200),
+            s.Wait(120),
+            s.ApplyService("prod", "pay", SHARED_ONE),
+            s.Wait(120),
+            s.Fault("queue", "send", "down", 2),
+            s.ApplyService("dev", "api", SHARED_ONE),
+            s.DeleteService("dev", "api"),
+        ],
+    ),
 ]
 
 

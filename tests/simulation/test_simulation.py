@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.chaos_mode import FULL, SEED
 from tests.simulation import steps as s
+from tests.simulation.documents import connections_of
 from tests.simulation.replay import Mode, replay
 from tests.simulation.strategies import STALLED, histories
 from tests.simulation.week import DAYS, day
@@ -33,7 +34,7 @@ QUIET = settings(
     phases=[Phase.generate, Phase.shrink],
 )
 # Over 100,000 steps in full mode (a history has up to LONG), in parts that the cores share.
-PARTS, EXAMPLES, LONG = (20, 150, 40) if FULL else (2, 30, 25)
+PARTS, EXAMPLES, LONG = (20, 160, 40) if FULL else (2, 60, 25)
 MODES = st.sampled_from(
     [
         Mode("absent", "active"),
@@ -122,6 +123,20 @@ def test_a_worker_that_stands_still_with_an_answer_in_its_hand_writes_nothing_af
         simulation = Simulation(number, "absent", "absent")
         for step in (s.Stall(port, method, seconds), *BEGINNING, s.EditPls("prod", 0, "fqdns"), s.Wait(600)):
             simulation.play(step)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_is_connected_outlives_a_list_that_lacks_the_load_balancer(seed: int) -> None:
+    """Of the others, the one that Azure says is on no frontend goes after the grace, and comes back."""
+    simulation = Simulation(seed, "absent", "absent")
+    hidden = (s.Connect("prod", 0), s.HideBalancers("prod", 3000), s.Wait(3000))
+    for step in (*BEGINNING, s.Wait(120), *hidden):
+        simulation.play(step)
+    deleted = {w.target for w in simulation.watch.writes if w.method == "DELETE"}
+    connected = next(p["id"] for p in simulation.arm.links() if connections_of(p))
+    assert len(deleted) == 1
+    assert connected not in deleted
+    simulation.settle()
 
 
 @pytest.mark.chaos

@@ -13,6 +13,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.simulation.kernel import START, Kernel
 from tests.simulation.queues import Message, SimQueue
 
+NEARLY = 7.0  # two clocks that are nearly right
 SOON = 60.0  # after the end of a lease; the message of a dead worker is invisible for ten minutes
 
 
@@ -71,7 +72,7 @@ class Wakes:
         if self._kernel.now < self._thawed + SOON:
             return
         ends = (lease.until - START).total_seconds() if lease.until else 0.0
-        if not any(message.visible <= ends + SOON for message in self._waiting(lease.cluster)):
+        if not self._comes_by(lease.cluster, ends + SOON):
             self._kernel.violation(
                 f"should the holder of {lease.cluster} die now, nobody comes within {SOON:.0f} s of its lease"
             )
@@ -86,6 +87,15 @@ class Wakes:
         same = (row.fence, row.holder, row.until) == (lease.fence, lease.holder, lease.until)
         if same and self._trouble < ends:
             self._kernel.violation(f"nobody has looked after {lease.cluster} since its holder died")
+
+    def parked(self, lease: Lease, due: float) -> None:
+        """The row says that a message comes then: others are dropped for that."""
+        late = due > self._kernel.now + NEARLY and self._kernel.now >= self._thawed + SOON
+        if late and not self._comes_by(lease.cluster, due + SOON):
+            self._kernel.violation(f"{lease.cluster} counts on a message that never comes")
+
+    def _comes_by(self, cluster: str, moment: float) -> bool:
+        return any(message.visible <= moment for message in self._waiting(cluster))
 
     def _waiting(self, cluster: str) -> list[Message]:
         return [

@@ -7,7 +7,7 @@ last GET of a PLS and its PUT anybody may write, and ARM has no condition for a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,32 +15,33 @@ from typing import Any
 
 from reconciler import arm_ids
 from reconciler.errors import OutsideError
+from reconciler.model import ServiceRef
 from reconciler.ports import Lease
 from tests.fakes.ledger import MemoryLedger
-from tests.simulation import leases
+from tests.simulation import leases, standing
 from tests.simulation.arm import Subscription
-from tests.simulation.documents import FRONTENDS, POLICY, connections_of, frontend_of, group_of
-from tests.simulation.kernel import Flow, Kernel
-from tests.simulation.kubernetes import PREFIX, Api
+from tests.simulation.documents import (
+    OWNER_TAG,
+    POLICY,
+    belongs,
+    connections_of,
+    essence,
+    frontend_of,
+    group_of,
+    identity,
+    tag,
+)
+from tests.simulation.kernel import START, Flow, Kernel
+from tests.simulation.kubernetes import Api
 from tests.simulation.stage import WriteFact
+from tests.simulation.troubles import Trouble
 from tests.simulation.wakes import Wakes
 
 Json = Mapping[str, Any]
-CLUSTER_TAG, OWNER_TAG = "k8s-azure-cluster-name", "k8s-azure-owner-service"
-GRACE = 900.0
+GRACE, TOLERANCE = 900.0, 7.0
+LEASE = 120.0
 FRESH = 15.0  # the last look is at most 5 s old when the fence is asked, and calls take a while
 MOST_REPEATS = 25  # of the same content to the same PLS within an hour, whatever goes wrong meanwhile
-
-
-def tag(document: Json, name: str) -> str:
-    """A tag's value, "" where it is missing."""
-    return next((v for k, v in (document.get("tags") or {}).items() if k.lower() == name), "")
-
-
-def belongs(document: Json, group: str) -> bool:
-    """Whether a PLS is of the cluster with this load balancer group: by its tag and by its place."""
-    frontend = frontend_of(dict(document))
-    return tag(document, CLUSTER_TAG).strip().lower() == "kubernetes" and group_of(frontend) == group.lower()
 
 
 @dataclass
@@ -48,23 +49,26 @@ class Sight:
     """What one flow has read, and the lease it holds.
 
     ``first`` and ``began`` are when it first and last began to look, ``saw`` whether it has read the Services.
+    ``got`` is how it last read each PLS, and when; ``planned`` how first: what its plan was made of.
     """
 
     began: float = 0.0
     first: float | None = None
     saw: bool = False
     got: dict[str, tuple[float, Json | None]] = field(default_factory=dict)
+    planned: dict[str, Json | None] = field(default_factory=dict)
     lease: Lease | None = None
 
 
 @dataclass
 class Truth:
-    """The outside as it really is: the groups by cluster's name, their APIs, Azure, the ledger."""
+    """The outside as it really is: the groups by cluster's name, their APIs, Azure, the ledger; and what is not told so."""
 
     groups: dict[str, str]
     apis: dict[str, Api]
     arm: Subscription
     ledger: MemoryLedger
+    troubles: dict[str, Trouble]
 
 
 class Watch:
@@ -111,7 +115,9 @@ class Watch:
 
     def got(self, pls_id: str, document: Json | None) -> None:
         """A run read a PLS by its id."""
-        self._sight().got[arm_ids.key(pls_id)] = self.kernel.now, document
+        sight, key = self._sight(), arm_ids.key(pls_id)
+        sight.got[key] = self.kernel.now, document
+        sight.planned.setdefault(key, document)
 
     def leased(self, before: Lease, row: Lease) -> None:
         """A run wrote the lease row: it takes or renews its lease, notes a wish in another's, or ends."""
@@ -123,6 +129,8 @@ class Watch:
             self._taken[row.cluster] = self.kernel.time()
         if row.holder and row.wanted and self.calm:
             self.wakes.relied_on(row)
+        if row.parked and self.calm:
+            self.wakes.parked(row, (row.parked - START).total_seconds())
         if row.covered != before.covered and sight.first is not None and sight.saw:
             self.wakes.served(row.cluster, sight.first)
 
@@ -172,6 +180,7 @@ class Watch:
         read = self._last_read(cluster, key)
         if read is not None and not belongs(read, group):
             self.kernel.violation(f"{cluster} wrote {pls_id}, which is not its own: {dict(read)}")
+        self._unchanged(cluster, key, essence)
         if not belongs(body, group):
             self.kernel.violation(f"{cluster} made {pls_id} somebody else's: {dict(body)}")
         undone = {
@@ -180,11 +189,17 @@ class Watch:
         if undone:
             self.kernel.violation(f"{cluster} took the tags {undone} away from {pls_id}")
         moved = read is not None and frontend_of(dict(read)).lower() != frontend_of(dict(body)).lower()
-        if read is not None and moved:
+        if read is not None and moved and self._hidden(cluster) is None:
             others = [k for k in self._tenants(cluster, frontend_of(dict(read))) if k != tag(read, OWNER_TAG)]
             if others:
                 self.kernel.violation(f"{cluster} moved {pls_id} away from {others}")
         self._count(f"{cluster} {key}", body)
+
+    def _unchanged(self, cluster: str, key: str, of: Callable[[Json], object]) -> None:
+        """The last read is as what the plan was made of: what somebody did meanwhile is not undone."""
+        planned, read = self._sight().planned.get(key), self._last_read(cluster, key)
+        if (planned and of(planned)) != (read and of(read)):
+            self.kernel.violation(f"{cluster} writes {key}, which changed since it was looked at")
 
     def _last_read(self, cluster: str, key: str) -> Json | None:
         sight = self._sight()
@@ -200,11 +215,13 @@ class Watch:
         if counts[content] > MOST_REPEATS:
             self.kernel.violation(f"hot loop: {what} was written {counts[content]} times in an hour")
 
-    def before_subnet(self, cluster: str, subnet_id: str, body: Json) -> None:
-        """A PUT of a subnet of the cluster's own network that changes nothing but the policy."""
+    def before_subnet(self, cluster: str, subnet_id: str, body: Json, etag: str) -> None:
+        """A PUT of a subnet of the cluster's own network that changes nothing but the policy, unless ARM refuses it."""
         now = self.truth.arm.find(subnet_id)
         if group_of(subnet_id) != self.truth.groups[cluster].lower() or now is None:
             self.kernel.violation(f"{cluster} wrote {subnet_id}, which is not its own")
+            return
+        if etag and etag != now["etag"]:
             return
         kept = {k: v for k, v in now["properties"].items() if k not in (POLICY, "provisioningState")}
         lost = [k for k, v in kept.items() if body["properties"].get(k) != v]
@@ -213,46 +230,46 @@ class Watch:
 
     def before_delete(self, cluster: str, pls_id: str) -> None:
         """A delete, of a PLS or of a connection of it: ours, and on proof."""
-        key, arm = arm_ids.key(pls_id), self.truth.arm
+        key = arm_ids.key(pls_id)
         read, sight = self._last_read(cluster, key), self._sight()
         if read is None:
             return
         if not belongs(read, self.truth.groups[cluster]):
             self.kernel.violation(f"{cluster} deleted {pls_id}, which is not its own: {dict(read)}")
+        self._unchanged(cluster, key, identity)
         frontend_id = frontend_of(dict(read))
         living = [t for t, since in self._tenants(cluster, frontend_id).items() if since < sight.began]
-        if living:
+        hidden = self._hidden(cluster)
+        if living and hidden is None:
             self.kernel.violation(f"{cluster} deleted {pls_id}, which serves {living}")
-        if arm.frontend(frontend_id) is None:
-            self._frontend_gone(cluster, read, frontend_id)
+        if self.calm and standing.any_is_there(self.truth.apis[cluster], self._known(cluster, key)):
+            self._without_proof(cluster, key, frontend_id, hidden)
 
-    def _frontend_gone(self, cluster: str, read: Json, frontend_id: str) -> None:
-        owner = tag(read, OWNER_TAG).partition("/")[2]
-        service = self.truth.apis[cluster].services.get(owner)
-        alive = service and not service["metadata"].get("deletionTimestamp")
-        if not alive or self.kernel.now < self.clocks_wrong_until:
-            return
-        gone = self.kernel.now - self.truth.arm.gone_since.get(frontend_id.lower(), 0.0)
-        approved = any(
-            c["properties"]["privateLinkServiceConnectionState"]["status"] == "Approved"
-            for c in connections_of(dict(read))
+    def _known(self, cluster: str, key: str) -> list[ServiceRef]:
+        """Those of whom the ledger says that they use or used a PLS."""
+        ledger = self.truth.ledger
+        owners = [row.owner for row in ledger.ownership(cluster) if arm_ids.key(row.pls_id) == key]
+        return [*owners, *(r.service for r in ledger.sharing(cluster) if arm_ids.key(r.pls_id) == key)]
+
+    def _without_proof(self, cluster: str, key: str, frontend_id: str, hidden: float | None) -> None:
+        """Not all who used it are gone: then it goes after the grace, and only if nobody was connected."""
+        arm, api = self.truth.arm, self.truth.apis[cluster]
+        since = standing.deserted_since(arm, api, frontend_id) if hidden is None else hidden
+        gone = self.kernel.now - since
+        planned = self._sight().planned.get(key)
+        states = (
+            c["properties"]["privateLinkServiceConnectionState"] for c in connections_of(dict(planned or {}))
         )
-        if service and service["spec"]["type"] == "LoadBalancer" and (gone < GRACE or approved):
-            self.kernel.violation(f"{cluster} deleted {read['id']} {gone:.0f} s after its frontend went")
+        if gone < GRACE - TOLERANCE or any(state["status"] == "Approved" for state in states):
+            self.kernel.violation(f"{cluster} deleted {key} {gone:.0f} s after its frontend or tenants went")
+
+    def _hidden(self, cluster: str) -> float | None:
+        """Since when Azure hides the cluster's load balancers, None where it does not, nor did a moment ago."""
+        trouble = self.truth.troubles[cluster]
+        return trouble.hidden_since if self.kernel.now < trouble.hidden_until + LEASE else None
 
     def _tenants(self, cluster: str, frontend_id: str) -> dict[str, float]:
-        """The live Services with rules on a frontend, and since when they stand there as they do."""
-        balancer_id = frontend_id.split(f"/{FRONTENDS}/", 1)[0]
-        balancer, api = self.truth.arm.find(balancer_id), self.truth.apis[cluster]
-        found: dict[str, float] = {}
-        for rule in balancer["properties"]["loadBalancingRules"] if balancer else ():
-            if rule["properties"]["frontendIPConfiguration"]["id"].lower() != frontend_id.lower():
-                continue
-            here = self.truth.arm.rule_since.get(f"{balancer_id}/{rule['name']}".lower(), 0.0)
-            for name, service in sorted(api.services.items()):
-                if _stands(service, rule["name"], balancer_id):
-                    found[f"shop/{name}"] = max(here, api.live_since.get(name, 0.0))
-        return found
+        return standing.tenants(self.truth.arm, self.truth.apis[cluster], frontend_id)
 
     # -- after it
 
@@ -270,12 +287,3 @@ class Watch:
         """A write reached ARM."""
         self.kernel.note(f"{by} {method} {target.rsplit('/', 1)[-1]} {'ok' if accepted else 'refused'}")
         self.writes.append(WriteFact(self.kernel.now, by, method, target, accepted))
-
-
-def _stands(service: Json, rule_name: str, balancer_id: str) -> bool:
-    """Whether a live Service has this rule on the kind of load balancer that it asks for."""
-    metadata = service["metadata"]
-    form = ("a" + metadata["uid"].replace("-", ""))[:32]
-    live = service["spec"]["type"] == "LoadBalancer" and not metadata.get("deletionTimestamp")
-    asks_internal = metadata["annotations"].get(f"{PREFIX}load-balancer-internal") == "true"
-    return live and rule_name.startswith(form) and asks_internal == balancer_id.lower().endswith("-internal")

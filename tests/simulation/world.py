@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from reconciler.model import ClusterConfig, InTree
+from reconciler.model import InTree
 from tests.fakes.ledger import MemoryLedger
 from tests.simulation import edits
 from tests.simulation.arm import Subscription
+from tests.simulation.clusters import GROUPS, SERVICES, SUBNETS, configured
 from tests.simulation.documents import network
 from tests.simulation.ending import complaints
 from tests.simulation.faults import Faults
@@ -13,7 +14,6 @@ from tests.simulation.kernel import Kernel
 from tests.simulation.kubernetes import Api
 from tests.simulation.looking import look
 from tests.simulation.platform import Outside, Platform
-from tests.simulation.ports import Trouble
 from tests.simulation.provider import Provider
 from tests.simulation.queues import SimQueue
 from tests.simulation.stage import Facts, WriteFact
@@ -31,6 +31,7 @@ from tests.simulation.steps import (
     Fault,
     Freeze,
     Happening,
+    HideBalancers,
     Imposter,
     Jump,
     MakeForeign,
@@ -40,34 +41,13 @@ from tests.simulation.steps import (
     Step,
     Wait,
 )
+from tests.simulation.troubles import Trouble
 from tests.simulation.wakes import Wakes
 from tests.simulation.watch import Truth, Watch
 
-GROUPS = {"prod": "MC_prod", "dev": "MC_dev"}
-SHARED_GROUP = "shared"
-SERVICES = ("web", "api", "pay", "log", "bus")
-SUBNETS = ("default", "pls-subnet")
 # A back-off lasts an hour at most; a clock that was an hour ahead may have written times of its own.
 LONGEST_REST, CALM = 4500.0, 900.0
 MOST_RUNS_IN_CALM = 8
-
-
-def configured(name: str, in_tree: InTree) -> ClusterConfig:
-    """The two clusters are both called kubernetes, and differ in their resource group alone, as on AKS."""
-    group = GROUPS[name]
-    return ClusterConfig(
-        name=name,
-        cluster_name="kubernetes",
-        subscription="00000000-0000-0000-0000-000000000001",
-        location="eastus",
-        load_balancer_resource_group=group,
-        pls_resource_group=group,
-        vnet_resource_group=group,
-        vnet_name="aks-vnet",
-        default_subnet="default",
-        mode="sync",
-        in_tree=in_tree,
-    )
 
 
 class Simulation:
@@ -90,13 +70,13 @@ class Simulation:
         self.arm = Subscription(kernel)
         self.apis = {name: Api(kernel, name) for name in GROUPS}
         self.ledger = MemoryLedger(kernel.time)
-        truth = Truth(GROUPS, self.apis, self.arm, self.ledger)
+        self.troubles = {name: Trouble() for name in GROUPS}
+        truth = Truth(GROUPS, self.apis, self.arm, self.ledger, self.troubles)
         work, events = SimQueue(kernel, "reconcile"), SimQueue(kernel, "lb-events")
         self.watch, self.faults = (
             Watch(kernel, truth, Wakes(kernel, work, self.ledger, probe=probe)),
             Faults(),
         )
-        self.troubles = {name: Trouble() for name in GROUPS}
         self.configs = {"prod": configured("prod", prod), "dev": configured("dev", dev)}
         self.steps = 0
         self._ahead = 0.0
@@ -160,17 +140,27 @@ class Simulation:
                 self.faults.add_stall(step)
             case FailOperations():
                 self.arm.fail_next = step.times
-            case EmptyList():
-                trouble = self.troubles[step.cluster]
-                trouble.empty_until, trouble.half = now + step.seconds, step.half
-            case Imposter():
-                self.troubles[step.cluster].imposter_until = now + step.seconds
+            case EmptyList() | HideBalancers() | Imposter():
+                self._mislead(step)
             case Crash() | Freeze() | Jump():
                 self._hit(step)
             case Wait():
                 pass
             case _:
                 self._happen(step)
+
+    def _mislead(self, step: EmptyList | HideBalancers | Imposter) -> None:
+        """What is told is not so."""
+        until = self.kernel.now + step.seconds
+        match step:
+            case EmptyList():
+                trouble = self.troubles[step.cluster]
+                trouble.empty_until, trouble.half = until, step.half
+            case HideBalancers():
+                if self._timer:
+                    self.troubles[step.cluster].hide(self.kernel.now, step.seconds)
+            case Imposter():
+                self.troubles[step.cluster].imposter_until = until
 
     def _happen(self, step: Happening) -> None:
         """What people do."""
@@ -219,7 +209,7 @@ class Simulation:
         self.arm.fail_next = 0
         self.arm.events.until.clear()
         for trouble in self.troubles.values():
-            trouble.empty_until = trouble.imposter_until = 0.0
+            trouble.end(self.kernel.now)
         self.platform.calm()
         late = self.kernel.now + LONGEST_REST + self._ahead
         self._come_to_rest(late)
@@ -242,8 +232,7 @@ class Simulation:
         if self.platform.poisoned:
             self._resync_all()
         for name in GROUPS:
-            told = self.ledger.state(name).last_run.get("findings", ())
-            if any(f["reason"] == "UnknownView" and "denied" in f["sentence"] for f in told):
+            if any("denied" in told for told in self.ledger.state(name).last_run.get("failures", ())):
                 self._resync(name)
 
     def _unsettled(self) -> list[str]:

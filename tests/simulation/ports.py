@@ -113,7 +113,10 @@ class SimLedger:
             # Rows may come as generators: they are made before the call, not during it.
             given = tuple(v if isinstance(v, str | tuple | int) else _listed(v) for v in values)
             self._watch.begins_note(method)
-            return self._wire.call("ledger", method, _subject(given), lambda: found(*given))
+            result = self._wire.call("ledger", method, _subject(given), lambda: found(*given))
+            if method == "lease":
+                self._watch.asks(result)
+            return result
 
         return call
 

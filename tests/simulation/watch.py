@@ -49,7 +49,8 @@ class Sight:
     """What one flow has read, and the lease it holds.
 
     ``first`` and ``began`` are when it first and last began to look, ``saw`` whether it has read the Services.
-    ``got`` is how it last read each PLS, and when; ``planned`` how first: what its plan was made of.
+    ``got`` is how it last read each PLS, and when; ``planned`` how first: what its plan was made of. ``asked`` is the
+    row of the lease, if it has read that just now.
     """
 
     began: float = 0.0
@@ -58,6 +59,7 @@ class Sight:
     got: dict[str, tuple[float, Json | None]] = field(default_factory=dict)
     planned: dict[str, Json | None] = field(default_factory=dict)
     lease: Lease | None = None
+    asked: Lease | None = None
 
 
 @dataclass
@@ -119,6 +121,10 @@ class Watch:
         sight.got[key] = self.kernel.now, document
         sight.planned.setdefault(key, document)
 
+    def asks(self, row: Lease) -> None:
+        """A run read the lease row."""
+        self._sight().asked = row
+
     def leased(self, before: Lease, row: Lease) -> None:
         """A run wrote the lease row: it takes or renews its lease, notes a wish in another's, or ends."""
         sight = self._sight()
@@ -155,9 +161,14 @@ class Watch:
             self.wakes.relied_on(mine)
 
     def begins_note(self, method: str) -> None:
-        """The request of a write into the ledger leaves: by who holds the lease, or who never takes one."""
-        mine = self._sight().lease
-        if mine and method in leases.NOTES:
+        """The request of a write into the ledger leaves: by who holds the lease, or who never takes one.
+
+        Who asked whether it still does, and stood still with the answer in its hand, knows no better.
+        """
+        sight = self._sight()
+        mine, asked = sight.lease, sight.asked
+        sight.asked = None
+        if mine and method in leases.NOTES and not (asked and asked.fence == mine.fence):
             row = self.truth.ledger.lease(mine.cluster)
             self._complain(leases.late_note(mine, row, self._taken[mine.cluster], self.kernel.time()))
 

@@ -179,10 +179,12 @@ def _nat_ip(configuration: Json) -> NatIp:
     )
 
 
-def create_body(goal: Desired) -> Json:
-    """The PUT body of a new PLS, as the peer sends it."""
+def create_body(goal: Desired, edge_zone: str = "") -> Json:
+    """The PUT body of a new PLS, as the peer sends it. It stands in the edge zone of its load balancer, if in any."""
+    zone = {"extendedLocation": {"name": edge_zone, "type": "EdgeZone"}} if edge_zone else {}
     return {
         "location": goal.location,
+        **zone,
         "tags": dict(goal.tags),
         "properties": {
             "loadBalancerFrontendIpConfigurations": [{"id": goal.frontend_id}],

@@ -114,6 +114,7 @@ def load_balancer(item: Mapping[str, Any]) -> LoadBalancer | None:
         provisioning_state=_text(properties.get("provisioningState")) or "Succeeded",
         frontends=tuple(f for f in frontends if f),
         sku=_text(_map(item.get("sku")).get("name")),
+        edge_zone=_text(_map(item.get("extendedLocation")).get("name")),
     )
 
 

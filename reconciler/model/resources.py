@@ -36,13 +36,14 @@ class Frontend:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """A load balancer. ``provisioning_state`` as ARM says it."""
+    """A load balancer. ``provisioning_state`` as ARM says it; ``edge_zone`` is "" in a region itself."""
 
     id: str
     name: str
     provisioning_state: str = "Succeeded"
     frontends: tuple[Frontend, ...] = ()
     sku: str = "Standard"
+    edge_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ def _claim(
     if seen := world.by_id.get(arm_ids.key(pls_id)):
         _move(draft, elect, goal, seen, row)
     elif not guards.backed_off(draft, guards.target_of(goal), row, (), elect.service.key):
-        puts.put(draft, elect, goal, create_body(goal), Reason.CREATE, (), created=True)
+        body = create_body(goal, load_balancer.edge_zone)
+        puts.put(draft, elect, goal, body, Reason.CREATE, (), created=True)
 
 
 def _gets_name(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id: str) -> bool:

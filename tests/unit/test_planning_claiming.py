@@ -481,6 +481,15 @@ def test_p1_a_subnet_that_could_not_be_read_stops_only_its_service() -> None:
     assert found(result, Reason.UNKNOWN_VIEW).service == "shop/web"
 
 
+def test_a_pls_stands_in_the_edge_zone_of_its_load_balancer() -> None:
+    """As the in-tree controller's does there; elsewhere ARM is told of no extended location."""
+    web = service()
+    balancer = replace(load_balancers([frontend(web)])[0], edge_zone="losangeles")
+    body = put_of(decide(web, load_balancers=(balancer,))).body
+    assert body["extendedLocation"] == {"name": "losangeles", "type": "EdgeZone"}
+    assert "extendedLocation" not in put_of(decide(web)).body
+
+
 def test_a_basic_load_balancer_cannot_have_a_pls() -> None:
     """Azure refuses it; the Service hears why before anything is written."""
     web = service()

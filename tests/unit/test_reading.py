@@ -72,6 +72,17 @@ def test_an_internal_frontend_has_the_version_that_it_says(version: str) -> None
     assert read.ip_version == version
 
 
+@pytest.mark.parametrize(
+    ("told", "zone"),
+    [({"name": "losangeles", "type": "EdgeZone"}, "losangeles"), (None, ""), ({"name": 7}, ""), ("la", "")],
+)
+def test_a_load_balancer_in_an_edge_zone_says_which(told: Any, zone: str) -> None:
+    """Whatever else ARM answers there is none."""
+    found = reading.load_balancer({"id": network_id("loadBalancers", INTERNAL), "extendedLocation": told})
+    assert found is not None
+    assert found.edge_zone == zone
+
+
 def test_a_dual_stack_public_service_gets_its_pls_on_the_ipv4_frontend_alone() -> None:
     """Neither a second one on the IPv6 frontend nor a move of the first to it."""
     web = service(internal=False, ip_families=("IPv4", "IPv6"))

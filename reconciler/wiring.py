@@ -101,7 +101,8 @@ def new_id() -> str:
 class Outward:
     """Azure as this process's identity sees it, its tokens for clusters, and the clusters as configured now.
 
-    ``ca_file`` is the authority of its certificates, "" the public ones. Nothing is opened before it is used. One for a process: each asks for tokens, and for AKS clusters, of its own.
+    ``ca_file`` is the authority of Azure's certificates, "" where it is a public one. Nothing is opened before it is
+    used. One is enough for a process: a second one would ask for tokens and for AKS clusters again.
     """
 
     azure: Azure

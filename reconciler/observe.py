@@ -194,7 +194,7 @@ def _group_by_group(observed: Observed, azure: Azure, reader: Reader) -> Observe
 def _details(observed: Observed, services: tuple[Service, ...], outside: Outside, reader: Reader) -> Observed:
     """Subnets that claims name, public IP addresses where they place a Service, rows without a listed PLS."""
     azure = outside.azure
-    public_ips = _public_ips(observed, services, azure, reader)
+    observed = replace(observed, public_ips=_public_ips(observed, services, azure, reader))
     subnets = reader.each(needs.subnets(observed.cluster, services), partial(_or_absent, azure.get_subnet))
     get = partial(_or_absent, azure.get_private_link_service)
     confirmed = reader.each(needs.unconfirmed(observed), get)
@@ -203,7 +203,6 @@ def _details(observed: Observed, services: tuple[Service, ...], outside: Outside
     return replace(
         observed,
         subnets={arm_ids.key(name): subnet for name, subnet in subnets.items()},
-        public_ips=public_ips,
         private_link_services=listed if isinstance(listed, Unknown) else (*listed, *unlisted),
         absent_pls=frozenset(arm_ids.key(i) for i, p in confirmed.items() if isinstance(p, Absent)),
     )

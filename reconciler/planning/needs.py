@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconciler import arm_ids
 from reconciler.annotations import asks
 from reconciler.claims import Wish, read_claim
@@ -21,6 +23,7 @@ from reconciler.planning.acquaintance import Acquaintance
 from reconciler.planning.collecting import is_ours
 from reconciler.planning.verdicts import subnet_id
 from reconciler.planning.world import World
+from reconciler.tenancy import by_frontend
 
 MAX_GROUPS = 20
 
@@ -94,18 +97,15 @@ def unconfirmed(observed: Observed) -> tuple[str, ...]:
     """The ids of ledger rows whose PLS was not listed: to be read by id before the rows may go.
 
     One that ARM refused to create, or that was not begun, is not asked for in each run while its owner
-    still wishes for it.
+    still stands there and wishes for it.
     """
     if isinstance(observed.private_link_services, Unknown):
         return ()
     listed = {arm_ids.key(p.id) for p in observed.private_link_services}
-    current = _current_wishes(observed)
-    return tuple(
-        row.pls_id
-        for row in observed.ownership
-        if (key := arm_ids.key(row.pls_id)) not in listed
-        and not (_never_accepted(row) and key in current and _looked_into(observed, row))
-    )
+    unlisted = {key: row for row in observed.ownership if (key := arm_ids.key(row.pls_id)) not in listed}
+    vain = {key: row for key, row in unlisted.items() if _never_accepted(row) and _looked_into(observed, row)}
+    awaited = vain.keys() & _current_wishes(observed, vain.values()) if vain else frozenset()
+    return tuple(row.pls_id for key, row in unlisted.items() if key not in awaited)
 
 
 def _never_accepted(row: Ownership) -> bool:
@@ -119,15 +119,18 @@ def _looked_into(observed: Observed, row: Ownership) -> bool:
     return not observed.groups or bool(parsed and parsed.resource_group.lower() in observed.groups)
 
 
-def _current_wishes(observed: Observed) -> frozenset[str]:
-    """The ids (lower case) of rows whose owner wishes for just this PLS on the row's frontend."""
-    config = observed.cluster
-    wished = {service.uid: wish for service, wish in wishes(config, known(observed.services))}
-    standing = {arm_ids.key(f.id): f for lb in known(observed.load_balancers) for f in lb.frontends}
+def _current_wishes(observed: Observed, rows: Iterable[Ownership]) -> frozenset[str]:
+    """The ids (lower case) of rows whose owner stands on the row's frontend and wishes for just this PLS."""
+    config, services, balancers = observed.cluster, known(observed.services), known(observed.load_balancers)
+    wished = {service.uid: wish for service, wish in wishes(config, services)}
+    standing = by_frontend(services, balancers, known(observed.public_ips))
+    frontends = {arm_ids.key(f.id): f for lb in balancers for f in lb.frontends}
     return frozenset(
-        arm_ids.key(wished_id(config, standing[key], wished[row.owner.uid]))
-        for row in observed.ownership
-        if (key := arm_ids.key(row.frontend_id)) in standing and row.owner.uid in wished
+        arm_ids.key(wished_id(config, frontends[key], wished[uid]))
+        for row in rows
+        if (key := arm_ids.key(row.frontend_id)) in frontends
+        and (uid := row.owner.uid) in wished
+        and any(tenant.uid == uid for tenant in standing.get(key, ()))
     )
 
 

@@ -175,9 +175,13 @@ class Watch:
     def begins_put(self, cluster: str, pls_id: str) -> None:
         """The request of a PUT of a PLS leaves: noted, and reserved where it creates one.
 
-        What a frozen worker has sent arrives, though another may hold its lease and have forgotten by then.
+        What a frozen worker has sent arrives, though another may hold its lease and have forgotten by then. So may
+        one whose clock is wrong, while the holder is at work.
         """
         self.begins(cluster, pls_id)
+        mine, row = self._sight().lease, self.truth.ledger.lease(cluster)
+        if not self.calm and mine and mine.fence != row.fence:
+            return
         key = arm_ids.key(pls_id)
         if key not in {arm_ids.key(row.pls_id) for row in self.truth.ledger.ownership(cluster)}:
             self.kernel.violation(f"{cluster} wrote {pls_id} before the ledger knew")
@@ -201,7 +205,8 @@ class Watch:
             self.kernel.violation(f"{cluster} took the tags {undone} away from {pls_id}")
         moved = read is not None and frontend_of(dict(read)).lower() != frontend_of(dict(body)).lower()
         if read is not None and moved and self._hidden(cluster) is None:
-            others = [k for k in self._tenants(cluster, frontend_of(dict(read))) if k != tag(read, OWNER_TAG)]
+            tenants, began = self._tenants(cluster, frontend_of(dict(read))), self._sight().began
+            others = [t for t, since in tenants.items() if since < began and t != tag(read, OWNER_TAG)]
             if others:
                 self.kernel.violation(f"{cluster} moved {pls_id} away from {others}")
         self._count(f"{cluster} {key}", body)

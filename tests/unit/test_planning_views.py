@@ -223,6 +223,18 @@ def test_a_pls_that_never_came_to_be_is_asked_for_only_once_nobody_wishes_for_it
     assert needs.unconfirmed(observe(named, frontends=[], ownership=rows)) == (pls_id("x"),)
 
 
+def test_a_pls_that_never_came_to_be_is_asked_for_once_its_owner_stands_elsewhere() -> None:
+    """The frontend stays with others: nobody will ever make that PLS, and its row would stay for ever."""
+    moved, stays = service("web"), service("other", asks=False)
+    shared, own = frontend(stays), frontend(moved)
+    rows = (row(pls_id(f"pls-{shared.name}"), moved, shared.id),)
+    assert needs.unconfirmed(observe(moved, stays, frontends=[shared, own], ownership=rows)) == (
+        rows[0].pls_id,
+    )
+    there = frontend(stays, moved)
+    assert needs.unconfirmed(observe(moved, stays, frontends=[there], ownership=rows)) == ()
+
+
 def test_a_pls_that_may_be_there_is_asked_for() -> None:
     """The answer to the PUT was lost, it was there once, or no list looked into its group."""
     named = service("web", settings={"name": "x"})

@@ -116,6 +116,8 @@ class SimLedger:
             result = self._wire.call("ledger", method, _subject(given), lambda: found(*given))
             if method == "lease":
                 self._watch.asks(result)
+            if method == "reserve":
+                self._watch.reserved(values[0].pls_id)
             return result
 
         return call

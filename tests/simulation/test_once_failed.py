@@ -118,6 +118,27 @@ HISTORIES: Sequence[tuple[str, int, Mode, Sequence[s.Step]]] = [
             s.DeleteService("dev", "api"),
         ],
     ),
+    (
+        "an owner that stands elsewhere by now was still waited for: the row of a PLS that never came stayed",
+        0,
+        Mode("absent", "active"),
+        [
+            s.DeleteService("prod", "web"),
+            s.Crash(0, 1, acted=False),
+            s.ApplyService("prod", "api", s.Settings(address=ADDRESS, group="shared", count=9)),
+            s.Meanwhile("azure", "list_load_balancers", s.ApplyService("prod", "web", PLAIN)),
+            s.ApplyService("prod", "web", SHARER),
+        ],
+    ),
+    (
+        "somebody's own PLS of the name that we make, between our last look and the PUT: ARM has no condition for it",
+        0,
+        Mode("absent", "active"),
+        [
+            s.Meanwhile("azure", PUT, s.MakeForeign("prod", 0, "two")),
+            s.ApplyService("prod", "web", s.Settings(name="two")),
+        ],
+    ),
 ]
 
 

@@ -81,6 +81,7 @@ class Watch:
         self.writes: list[WriteFact] = []
         self.clocks_wrong_until = 0.0
         self.frozen_until = 0.0
+        self.reserved_late: set[str] = set()
         self._sights: dict[Flow, Sight] = {}
         self._repeats: dict[tuple[str, int], Counter[str]] = {}
         self._taken: dict[str, datetime] = {}
@@ -159,6 +160,12 @@ class Watch:
         self._complain(leases.late_write(mine, now, self.kernel.time()))
         if self.calm:
             self.wakes.relied_on(mine)
+
+    def reserved(self, pls_id: str) -> None:
+        """A reservation was made. One that was on its way while another took over, and forgot the PLS, stays."""
+        mine = self._sight().lease
+        if mine and mine.fence != self.truth.ledger.lease(mine.cluster).fence:
+            self.reserved_late.add(arm_ids.key(pls_id))
 
     def begins_note(self, method: str) -> None:
         """The request of a write into the ledger leaves: by who holds the lease, or who never takes one.

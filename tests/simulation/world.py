@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.model import InTree
 from tests.fakes.ledger import MemoryLedger
 from tests.simulation import edits
@@ -211,6 +213,9 @@ class Simulation:
         for trouble in self.troubles.values():
             trouble.end(self.kernel.now)
         self.platform.calm()
+        self.kernel.run(
+            max(0.0, self.watch.frozen_until - self.kernel.now)
+        )  # who stands still has yet to write
         late = self.kernel.now + LONGEST_REST + self._ahead
         self._come_to_rest(late)
         while intruder := self._stay_calm():
@@ -275,7 +280,11 @@ class Simulation:
 
     def facts(self) -> Facts:
         """The truth, and the ledger."""
-        return look(GROUPS, self.apis, self.arm, self.ledger, self.watch.writes)
+        facts = look(GROUPS, self.apis, self.arm, self.ledger, self.watch.writes)
+        late = self.watch.reserved_late
+        return replace(
+            facts, reservations=tuple(r for r in facts.reservations if r.pls_id.lower() not in late)
+        )
 
 
 def _discard(answer: object) -> None:

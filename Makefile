@@ -63,7 +63,7 @@ check: .venv/.installed ## formatting, lint, types, import contracts
 	$(if $(wildcard .importlinter),$(BIN)/lint-imports)
 
 test: setup check ## all checks and all tests (ARGS='-k name' for a few)
-	$(if $(wildcard tests),$(BIN)/python -m pytest -n 4 $(ARGS))
+	$(if $(wildcard tests),$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS))
 
 test-browser: setup ## the dashboard in a real browser, one that is on the machine (WRITE_DOCS=1 writes its pictures)
 	@$(BIN)/python -m tests.browser.chromium >/dev/null

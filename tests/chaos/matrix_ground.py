@@ -49,7 +49,7 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
     """The product's waits, shortened: nothing else about its clients is another."""
     patch.setattr(wiring, "ArmAccess", partial(ArmAccess, read_seconds=PATIENCE))
     patch.setattr(credentials, "_READ_SECONDS", PATIENCE)
-    for times in (storage._TIMES, storage._TABLE_RETRIES, event_topic._TIMES):
+    for times in (storage._TIMES, event_topic._TIMES):
         patch.setitem(times, "read_timeout", PATIENCE)
     for policy in (BlobRetry, QueueRetry):
         patch.setattr(policy, "get_backoff_time", lambda self, settings: 0.0)

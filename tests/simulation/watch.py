@@ -82,6 +82,7 @@ class Watch:
         self.clocks_wrong_until = 0.0
         self.frozen_until = 0.0
         self.reserved_late: set[str] = set()
+        self.made_meanwhile: set[str] = set()
         self._sights: dict[Flow, Sight] = {}
         self._repeats: dict[tuple[str, int], Counter[str]] = {}
         self._taken: dict[str, datetime] = {}
@@ -200,6 +201,8 @@ class Watch:
         """A PUT acts: of ours or of nothing, with the content its owner wishes for."""
         key, group = arm_ids.key(pls_id), self.truth.groups[cluster]
         read = self._last_read(cluster, key)
+        if read is None and self.truth.arm.find(pls_id) is not None:
+            self.made_meanwhile.add(key)  # after our last look: ARM has no condition for it
         if read is not None and not belongs(read, group):
             self.kernel.violation(f"{cluster} wrote {pls_id}, which is not its own: {dict(read)}")
         self._unchanged(cluster, key, essence)

@@ -126,7 +126,7 @@ class Simulation:
         self._do(step)
         seconds = step.seconds if isinstance(step, Wait) else self.kernel.random.choice((0.5, 3, 8, 40))
         self.kernel.run(seconds)
-        self._foreign.check()
+        self._check_foreign()
 
     def _do(self, step: Step) -> None:
         now = self.kernel.now
@@ -221,7 +221,12 @@ class Simulation:
         while intruder := self._stay_calm():
             assert self.kernel.now <= late, f"written in calm: {intruder}"
             self._come_to_rest(late)
-        self._foreign.check()
+        self._check_foreign()
+
+    def _check_foreign(self) -> None:
+        """People's own are as they were made; an in-tree controller takes over whatever has the name that it makes."""
+        puts = (w for w in self.watch.writes if w.by == "in-tree" and w.method == "PUT" and w.accepted)
+        self._foreign.check(self.watch.made_meanwhile | {write.target.lower() for write in puts})
 
     def _come_to_rest(self, late: float) -> None:
         while found := self._unsettled():

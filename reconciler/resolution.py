@@ -70,10 +70,10 @@ class Resolution:
         """The clusters by name. Raises what ``read`` does, never what AKS fails with."""
         return self.configured().clusters
 
-    def at_hand(self) -> tuple[Mapping[str, ClusterConfig], bool]:
-        """The clusters as far as they are known without asking AKS, and whether these are all."""
+    def at_hand(self) -> tuple[Configured, bool]:
+        """Both as far as they are known without asking AKS, and whether AKS was asked for all of it."""
         listed, known = self._read(), self._known
-        return completed(listed, known).clusters, not concerned(listed) or _covers(known, listed)
+        return completed(listed, known), not concerned(listed) or _covers(known, listed)
 
     def problems(self) -> tuple[str, ...]:
         """What is amiss with the configuration as a whole, in sentences."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reconciler import poison
+from reconciler.aks_known import Configured
 from reconciler.dashboard import view
 from reconciler.errors import Rejected
-from reconciler.model import ClusterConfig, Json
+from reconciler.model import Json
 from reconciler.ports import ClusterState, Documents, Ledger
 from reconciler.status import NOBODY, entry_json
 
@@ -30,13 +31,13 @@ class UnknownCluster(Exception):
 class Board:
     """The data of the dashboard.
 
-    ``configs`` gives the clusters as configured now, and whether these are all: nobody is asked for the dashboard's
-    sake, so that a young process may not know yet what a discovery finds.
+    ``configs`` gives the clusters as configured now and what is amiss with them as a whole, and whether AKS was asked
+    for them: nobody asks for the dashboard's sake, so that a young process may not know yet what a discovery finds.
     """
 
     ledger: Ledger
     documents: Documents
-    configs: Callable[[], tuple[Mapping[str, ClusterConfig], bool]]
+    configs: Callable[[], tuple[Configured, bool]]
     pool: Executor
     _documents: OrderedDict[tuple[str, str], Json] = field(default_factory=OrderedDict, init=False)
     _counts: dict[str, tuple[str, view.Counts]] = field(default_factory=dict, init=False)
@@ -51,7 +52,9 @@ class Board:
         # Here, so that no other function pays for Jinja2.
         from reconciler.dashboard import pages
 
-        configs, all_known = self.configs()
+        configured, asked = self.configs()
+        configs, problems = configured.clusters, configured.problems if asked else ()
+        all_known = asked and not problems
         states = {state.cluster: state for state in self.ledger.states()}
         nobody = states.pop(NOBODY, ClusterState(NOBODY))
         names = sorted({*states, *configs})
@@ -66,11 +69,11 @@ class Board:
         clusters = view.by_urgency(self.pool.map(glance, names))
         selected = next((c for c in clusters if c.name == wanted), clusters[0] if clusters else None)
         if selected is None:
-            return _body("", "", pages.overview([], "", poison.shown(nobody, now)), "")
+            return _body("", "", pages.overview([], "", problems, poison.shown(nobody, now)), "")
         state = states.get(selected.name, ClusterState(selected.name))
         history = [entry_json(entry) for entry in self.ledger.history(selected.name, MOST_HISTORY)]
         found = view.detail(selected, state, self._document(state), history, now)
-        overview = pages.overview(clusters, selected.name, poison.shown(nobody, now))
+        overview = pages.overview(clusters, selected.name, problems, poison.shown(nobody, now))
         return _body(selected.name, selected.run, overview, pages.detail(found))
 
     def _count(self, state: ClusterState) -> view.Counts:

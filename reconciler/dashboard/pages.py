@@ -63,9 +63,11 @@ def shell(*, base: str, script: str, style: str, icon: str, signed_in: bool) -> 
     return _render("shell.html", base=base, script=script, style=style, icon=icon, signed_in=signed_in)
 
 
-def overview(clusters: Sequence[Cluster], selected: str, poisoned: Any) -> str:
-    """All clusters at a glance."""
-    return _render("overview.html", clusters=clusters, selected=selected, poisoned=poisoned)
+def overview(clusters: Sequence[Cluster], selected: str, problems: Sequence[str], poisoned: Any) -> str:
+    """All clusters at a glance; ``problems`` are those of the configuration as a whole, in sentences."""
+    return _render(
+        "overview.html", clusters=clusters, selected=selected, problems=problems, poisoned=poisoned
+    )
 
 
 def detail(found: Detail) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from reconciler.aks_known import Configured
 from reconciler.dashboard import answers, assets
 from reconciler.dashboard.board import Board
 from reconciler.errors import RetryLater
-from reconciler.model import ClusterConfig
 from reconciler.ports import WakeUp
 from tests.builders import service
 from tests.fakes.documents import MemoryDocuments
@@ -22,6 +21,7 @@ from tests.shell.world import POOL, World
 
 WEB = service("web", settings={"name": "pls-0"})
 PATH = "/api/dashboard"
+UNFOUND = "which AKS clusters bear the tag pls is unknown (Azure answered 403)"
 
 
 class CountedDocuments:
@@ -38,10 +38,10 @@ class CountedDocuments:
         self.world.documents.write(cluster, document)
 
 
-def board(world: World, all_known: bool = True, configs: Mapping[str, ClusterConfig] | None = None) -> Board:
+def board(world: World, configured: Configured | None = None, asked: bool = True) -> Board:
     """The dashboard of a world."""
-    known = world.configs if configs is None else configs
-    return Board(world.ledger, CountedDocuments(world), lambda: (known, all_known), POOL)
+    known = configured or Configured(world.configs)
+    return Board(world.ledger, CountedDocuments(world), lambda: (known, asked), POOL)
 
 
 def settled(**settings: Any) -> World:
@@ -106,15 +106,30 @@ def test_the_cluster_that_needs_a_person_is_shown_where_none_is_named() -> None:
 def test_a_document_that_cannot_be_read_is_as_none() -> None:
     """Its blob was removed or edited; the rest is shown, and the way out."""
     world = settled()
-    shown = Board(world.ledger, MemoryDocuments(), lambda: (world.configs, True), POOL)
+    shown = Board(world.ledger, MemoryDocuments(), lambda: (Configured(world.configs), True), POOL)
     assert "no status document of this cluster yet" in told(ask(shown, world, cluster="prod"))["detail"]
 
 
-@pytest.mark.parametrize(("all_known", "word"), [(True, "Not configured"), (False, "In line")])
-def test_what_is_not_configured_is_told_once_that_is_certain(all_known: bool, word: str) -> None:
-    """A young process does not know yet which clusters a discovery finds."""
+@pytest.mark.parametrize(
+    ("asked", "problems", "word"),
+    [(True, (), "Not configured"), (False, (UNFOUND,), "In line"), (True, (UNFOUND,), "In line")],
+)
+def test_what_is_not_configured_is_told_once_that_is_certain(
+    asked: bool, problems: tuple[str, ...], word: str
+) -> None:
+    """A young process does not know yet which clusters a discovery finds, nor does one whose search failed."""
     world = settled()
-    assert word in told(ask(board(world, all_known, {}), world, cluster="dev"))["overview"]
+    shown = board(world, Configured({}, problems), asked)
+    assert word in told(ask(shown, world, cluster="dev"))["overview"]
+
+
+@pytest.mark.parametrize("clusters", [True, False])
+def test_a_search_for_clusters_that_failed_is_shown(clusters: bool) -> None:
+    """Else a cluster that is missing looks like one that nobody tagged; what was not asked yet is no problem."""
+    world = settled() if clusters else worlds.make()
+    found = Configured(world.configs if clusters else {}, (UNFOUND,))
+    assert UNFOUND in told(ask(board(world, found), world))["overview"]
+    assert UNFOUND not in told(ask(board(world, found, asked=False), world))["overview"]
 
 
 def test_storage_that_fails_is_told() -> None:
@@ -138,7 +153,7 @@ def test_an_unknown_cluster_is_not_found() -> None:
 def test_no_cluster_at_all() -> None:
     """A fresh deployment."""
     world = worlds.make()
-    body = told(ask(board(world, configs={}), world))
+    body = told(ask(board(world, Configured({})), world))
     assert (body["cluster"], body["detail"]) == ("", "")
     assert "No cluster is configured" in body["overview"]
 

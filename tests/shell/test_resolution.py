@@ -77,11 +77,11 @@ def test_a_deployment_without_aks_makes_no_call() -> None:
 def test_what_is_at_hand_is_told_without_a_question() -> None:
     """And whether it is all: what a discovery finds is not known before somebody has asked."""
     for world in (a_world(PLAIN), a_world(named(), PLAIN), a_world(PLAIN, find=(tagged(),))):
-        clusters, is_all = world.resolution.at_hand()
-        assert clusters.keys() == {c.name for c in world.listed.clusters}
+        at_hand, is_all = world.resolution.at_hand()
+        assert at_hand.clusters.keys() == {c.name for c in world.listed.clusters}
         assert is_all == (world.listed == ClusterList((PLAIN,), ()))
         assert world.calls == []
-        asked = world.resolution()
+        asked = world.resolution.configured()
         assert world.resolution.at_hand() == (asked, True)
 
 
@@ -328,6 +328,8 @@ def test_a_listing_that_never_worked_is_a_problem_not_an_empty_set(caplog: pytes
     (problem,) = world.resolution.problems()
     assert "bear the tag pls is unknown (Azure answered 403" in problem
     assert "Microsoft.ContainerService/managedClusters/read on the subscription" in problem
+    at_hand, _ = world.resolution.at_hand()
+    assert at_hand.problems == (problem,)
     world.later(61)
     assert sum("is unknown" in r.getMessage() for r in caplog.records) == 1
     assert len(world.later(61)) == 2

@@ -15,6 +15,7 @@ from azure.storage.blob import BlobServiceClient
 from reconciler import settings, wiring
 from reconciler.adapters.event_topic import EventTopic
 from reconciler.adapters.tables import TableLedger
+from reconciler.aks_known import Configured
 from reconciler.dashboard.board import Board
 from reconciler.errors import RetryLater, SettingsError
 from reconciler.model import ApiAccess
@@ -39,7 +40,9 @@ CLUSTERS = """[{"name": "prod", "mode": "sync", "api": {"type": "kubeconfig", "p
 def an_app() -> App:
     """A whole app, in memory."""
     world = worlds.make()
-    board = Board(world.ledger, MemoryDocuments(), lambda: (world.configs, True), world.engine.pool)
+    board = Board(
+        world.ledger, MemoryDocuments(), lambda: (Configured(world.configs), True), world.engine.pool
+    )
     return App(world.worker, world.api, board)
 
 

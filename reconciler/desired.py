@@ -123,12 +123,15 @@ def differences(goal: Desired, seen: PrivateLinkService) -> tuple[Change, ...]:
 
 
 def _tags_to_set(goal: Desired, seen: PrivateLinkService) -> list[tuple[str, str]]:
-    """Cluster and owner are set only where missing (so an edited owner tag stands); ours are kept up."""
+    """Cluster and owner are set only where missing (so an edited owner tag stands); ours are kept up.
+
+    Values compare without regard to case, as the peer's do: a policy that spells them its own way is no drift.
+    """
     fixed = (CLUSTER_TAG, OWNER_TAG)
     return [
         (name, value)
         for name, value in goal.tags.items()
-        if (seen.tag(name) is None if name in fixed else seen.tag(name) != value)
+        if (tag := seen.tag(name)) is None or (name not in fixed and tag.lower() != value.lower())
     ]
 
 

@@ -158,6 +158,13 @@ def test_names_of_tags_have_no_case() -> None:
     assert differences(goal(), there(tags={OWNER_TAG: None, OWNER_TAG.upper(): "shop/web"})) == ()
 
 
+@pytest.mark.parametrize(("seen", "same"), [("Prod", True), ("test", False)])
+def test_values_of_configured_tags_have_no_case(seen: str, same: bool) -> None:
+    """As the peer compares them (``reconcileTags``): moving from it rewrites no PLS for a tag's spelling."""
+    wanted = goal(config=configured(tags={"env": "prod"}))
+    assert (differences(wanted, there(tags={"env": seen})) == ()) is same
+
+
 def test_a_frontends_id_has_no_case() -> None:
     """ARM spells ids back as it likes."""
     assert differences(goal(), replace(there(), frontend_id=ON.id.upper() + "/")) == ()

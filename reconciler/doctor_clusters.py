@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from reconciler import arm_ids, doctor
-from reconciler.annotations import asks
+from reconciler.annotations import RESOURCE_GROUP, asks
 from reconciler.doctor import Diagnosis
-from reconciler.doctor_permissions import further_needs, permitted, remedy
+from reconciler.doctor_permissions import Need, further_needs, permitted, place_of, remedy
 from reconciler.doctor_rounds import Look, Patient
-from reconciler.errors import UNUSABLE, Denied, NotFound
+from reconciler.errors import UNUSABLE, Denied, NotFound, OutsideError
 from reconciler.model import ClusterConfig, PrivateLinkService, WriteBack
 from reconciler.planning import needs as wanted
 from reconciler.ports import Cluster
@@ -82,7 +82,29 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
         if not arm_ids.same(subnet_id, _default_subnet(config)):
             yield from _subnet(patient, config, subnet_id)
     for need in further_needs(config, patient.limits.subnet_policy, services):
+        yield from _rights(patient, config, need)
+
+
+def _rights(patient: Patient, config: ClusterConfig, need: Need) -> Iterator[Diagnosis]:
+    """Where one Service wants something: what fails there must not hide the rest, nor be the cluster's fault."""
+    try:
         yield permitted(patient.rights.at(need.scope), need)
+    except NotFound as error:
+        if arm_ids.parse(need.scope) is None:  # of a subnet it has been told
+            sentence = f"it is not there ({error})"
+            yield Diagnosis("permissions", place_of(need.scope), "failed", sentence, _no_group(config, need))
+    except OutsideError as error:
+        advice = remedy(need.scope) if isinstance(error, Denied) else "try again; look at the network between"
+        yield Diagnosis("permissions", place_of(need.scope), "failed", str(error), advice)
+
+
+def _no_group(config: ClusterConfig, need: Need) -> str:
+    group = arm_ids.last_name(need.scope)
+    return (
+        f"correct {config.pls_prefix}{RESOURCE_GROUP} of the Services of {config.name} that name it (plsctl status "
+        f"--cluster {config.name}), or: az group create --subscription {config.subscription} -n {group} "
+        f"-l {config.location}"
+    )
 
 
 def _reviewed(config: ClusterConfig, cluster: Cluster, write_back: WriteBack) -> Iterator[Diagnosis]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler import arm_ids
+from reconciler.annotations import SUBNET
 from reconciler.claims import Claim, Invalid, Wish, printable, read_claim
 from reconciler.model import (
     OWNER_TAG,
@@ -120,7 +121,7 @@ def _mistake(observed: Observed, claim: Claim) -> str:
         config = observed.cluster
         return (
             f"subnet '{claim.wish.subnet}' does not exist in virtual network '{config.vnet_name}' "
-            f"(resource group '{config.vnet_resource_group}')"
+            f"(resource group '{config.vnet_resource_group}'): name one of its subnets in {config.pls_prefix}{SUBNET}"
         )
     return ""
 

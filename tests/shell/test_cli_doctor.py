@@ -35,6 +35,7 @@ class Rights:
     actions: tuple[str, ...] = ("*",)
     behind: float = 0
     signed_in: bool = True
+    unread: dict[str, OutsideError] = field(default_factory=dict)
 
     def identity(self) -> str:
         if not self.signed_in:
@@ -42,6 +43,8 @@ class Rights:
         return "no token"
 
     def at(self, scope: str) -> tuple[Grant, ...]:
+        if error := self.unread.get(scope.rpartition("/")[2]):
+            raise error
         return (Grant(self.actions),)
 
     def time(self, subscription: str) -> datetime:
@@ -290,6 +293,30 @@ def test_rights_are_asked_for_where_services_want_something(clinic: Clinic) -> N
     assert "virtualNetworks/subnets/join/action" in said[subnet]
     scopes = [subject for area, subject, *_ in clinic()[1] if area == "permissions"]
     assert len(scopes) == len(set(scopes)) == 4
+
+
+@given(service("web", settings={"ip-configuration-subnet": "pls-subnet", "resource-group": "Typo"}))
+@pytest.mark.parametrize(
+    ("error", "said", "advice"),
+    [
+        (
+            NotFound("404"),
+            "it is not there (404)",
+            "correct service.beta.kubernetes.io/azure-pls-resource-group",
+        ),
+        (Denied("403"), "403", "give the identity the project's roles"),
+        (RetryLater("429"), "429", "try again"),
+    ],
+)
+def test_a_group_that_a_service_misspells_is_not_the_clusters_fault(
+    clinic: Clinic, error: OutsideError, said: str, advice: str
+) -> None:
+    """It is told with its place and what to do, and the rights at the other places are still asked for."""
+    clinic.rights.unread = {"Typo": error}
+    [(subject, sentence, remedy)] = clinic.amiss()
+    assert (subject, sentence) == ("resource group Typo", said)
+    assert remedy.startswith(advice)
+    assert any("subnets/pls-subnet" in subject for _, subject, *_ in clinic()[1])
 
 
 @pytest.mark.parametrize("answer", [None, {"version": 1}, Denied("403")])

@@ -64,12 +64,12 @@ def test_s3_invalid_settings_are_refused_where_there_is_no_pls() -> None:
 
 
 def test_s3_a_missing_subnet_is_refused_naming_where_it_was_looked_for() -> None:
-    """Subnet, virtual network and group, so that a person can find the mistake."""
+    """Subnet, virtual network, group and annotation, so that a person can find the mistake and correct it."""
     web = service(settings={"ip-configuration-subnet": "nowhere"})
     result = decide(web, subnets={subnet_id("nowhere").lower(): Absent.NOT_FOUND})
     sentence = found(result, Reason.INVALID_SETTINGS).sentence
     assert result.writes == ()
-    for word in ("shop/web", "nowhere", "aks-vnet", "MC_prod"):
+    for word in ("shop/web", "nowhere", "aks-vnet", "MC_prod", "azure-pls-ip-configuration-subnet"):
         assert word in sentence
 
 

@@ -186,9 +186,10 @@ def _taken(draft: Draft, world: World, elect: Tenant, frontend: Frontend, pls_id
         reserved.cluster == cluster
         and (reserved.service_uid == elect.service.uid or arm_ids.same(reserved.frontend_id, frontend.id))
     ):
+        holder = f" (Service {owner_name(seen)})" if seen and owner_name(seen) else ""
         return (
             f"the name is reserved for frontend {arm_ids.last_name(reserved.frontend_id)} of cluster "
-            f"{reserved.cluster}"
+            f"{reserved.cluster}{holder}"
         )
     if seen is None:
         return ""

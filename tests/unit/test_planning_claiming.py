@@ -398,6 +398,14 @@ def test_p5_a_reserved_name_refuses_naming_the_holder(cluster: str) -> None:
     _taken(found(result, Reason.NAME_TAKEN).sentence, cluster, "f9")
 
 
+def test_p5_a_reserved_name_names_the_service_that_has_it() -> None:
+    """Where its PLS is there already: people know Services, not frontends."""
+    old, web = service("old", settings={"name": "taken"}), service(settings={"name": "taken"})
+    reserved = {TAKEN.lower(): Reservation(TAKEN, "prod", old.uid, frontend(old).id)}
+    result = decide(web, old, links=[pls(frontend(old), old, "taken")], reservations=reserved)
+    assert "(Service shop/old)" in found(result, Reason.NAME_TAKEN).sentence
+
+
 @pytest.mark.parametrize("same", ["service", "frontend"])
 def test_p5_ones_own_reservation_is_no_obstacle(same: str) -> None:
     """The same Service on a new frontend, or a new Service on the same frontend."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler import arm_ids
 from reconciler.annotations import NAME
 from reconciler.claims import Wish
@@ -14,7 +16,7 @@ from reconciler.model import (
     PrivateLinkService,
     Unknown,
 )
-from reconciler.plan import Reason, Severity
+from reconciler.plan import Finding, Reason, Severity
 from reconciler.planning import guards, needs, notices, puts, rows, waiting
 from reconciler.planning.acquaintance import owner_name
 from reconciler.planning.draft import Draft
@@ -37,7 +39,23 @@ def decide_all(draft: Draft, world: World) -> None:
     for load_balancer, frontend, verdicts in sorted(judged, key=lambda entry: _turn(*entry[1:])):
         draft.findings += verdicts.refusals
         if verdicts.owner and isinstance(verdicts.owner.claim.wish, Wish):
+            said = len(draft.findings)
             _claim(draft, world, load_balancer, frontend, verdicts, verdicts.owner, verdicts.owner.claim.wish)
+            _tell_sharers(draft, verdicts, verdicts.owner, frontend, draft.findings[said:])
+
+
+def _tell_sharers(
+    draft: Draft, verdicts: Verdicts, elect: Tenant, frontend: Frontend, said: list[Finding]
+) -> None:
+    """Who would share what the elect cannot have hears why, too."""
+    owner = elect.service.key
+    errors = [f for f in said if f.severity is Severity.ERROR and f.service == owner]
+    for sharer in (t.service.key for t in verdicts.tenants if t.role == "shares"):
+        lead = f"Service {sharer} is to share the Private Link Service of {owner} on frontend {frontend.name}"
+        draft.findings += [
+            replace(error, sentence=f"{lead}, which has none: {error.sentence}", service=sharer)
+            for error in errors[:1]
+        ]
 
 
 def _verdicts(draft: Draft, world: World, frontend: Frontend) -> Verdicts:

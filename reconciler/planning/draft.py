@@ -98,7 +98,7 @@ class Draft:
             writes=tuple(sorted(self.writes, key=lambda w: order[type(w).__name__])),
             after=tuple(self.after),
             held=tuple(held),
-            findings=tuple(self.findings),
+            findings=tuple(dict.fromkeys(self.findings)),  # what holds for two frontends of a Service: once
             ownership=tuple(self.ownership.values()),
             sharing=tuple(self.sharing),
             forget=tuple(self.forget),

@@ -99,9 +99,9 @@ def _other_subnet(service: Service, frontend: Frontend) -> str:
 
 
 def warn_about_counts(draft: Draft, world: World) -> None:
-    counts = Counter(arm_ids.load_balancer_of(p.frontend_id) for p in world.pls if p.frontend_id)
+    counts = Counter(arm_ids.key(arm_ids.load_balancer_of(p.frontend_id)) for p in world.pls)
     for load_balancer in world.load_balancers:
-        count = counts[arm_ids.load_balancer_of(f"{load_balancer.id}/frontendIPConfigurations/x")]
+        count = counts[arm_ids.key(load_balancer.id)]
         if count > MAX_PLS_PER_LOAD_BALANCER:
             draft.find(
                 Reason.WARNING,

@@ -21,6 +21,7 @@ from reconciler.model import (
     Unknown,
 )
 from reconciler.plan import Reason, Severity
+from reconciler.telling import tellings
 from reconciler.tenancy import uid_prefix
 from tests.builders import (
     EXTERNAL,
@@ -508,6 +509,33 @@ def test_a_basic_load_balancer_cannot_have_a_pls() -> None:
     assert "Basic" in found(result, Reason.NOT_ELIGIBLE).sentence
 
 
+@pytest.mark.parametrize(
+    ("settings", "around", "reason"),
+    [
+        ({"name": "taken"}, {"links": [pls("", "shop/other", "taken")]}, Reason.NAME_TAKEN),
+        (
+            {"resource-group": "no"},
+            {"groups": {GROUP.lower(): None, "no": Absent.GROUP_NOT_FOUND}},
+            Reason.INVALID_SETTINGS,
+        ),
+        ({"ip-configuration-subnet": "dark"}, {}, Reason.UNKNOWN_VIEW),
+    ],
+    ids=["name taken", "group missing", "subnet unread"],
+)
+def test_who_would_share_what_the_elect_cannot_have_hears_why(
+    settings: dict[str, str], around: dict[str, Any], reason: Reason
+) -> None:
+    """It asks, too: it was told nothing, or that Azure is provisioning what nobody asked Azure for."""
+    web, guest = service(settings=settings), service("guest", age_days=1)
+    result = decide(web, guest, frontends=[frontend(web, guest)], **around)
+    of_web, of_guest = (f for f in result.findings if f.reason is reason)
+    assert (of_web.service, of_guest.service) == (web.key, guest.key)
+    assert of_web.sentence in of_guest.sentence
+    told = tellings(result.ownership, result.sharing, result.findings)
+    assert [(one.service, one.ready) for one in told] == [(guest.key, False), (web.key, False)]
+    assert all(str(reason) in one.reason for one in told)
+
+
 # inTree: settle
 
 
@@ -610,3 +638,11 @@ def test_a_pls_moves_to_the_second_frontend_once_and_not_back() -> None:
     assert again.writes == ()
     only_old = decide(web, frontends=[old], links=[moved], sightings=again.sightings)
     assert put_of(only_old).frontend_id == old.id
+
+
+def test_what_holds_for_two_frontends_of_a_service_is_said_once() -> None:
+    """Two names, one busy controller: nobody reads the same line twice."""
+    web = service()
+    fronts = [frontend(web), frontend(web, lb="second-internal", name=f"{uid_prefix(web.uid)}-subnet")]
+    result = decide(web, frontends=fronts, cluster=configured(in_tree="active"))
+    assert reasons(result) == [Reason.SETTLING]

@@ -38,6 +38,8 @@ PLS_ANNOTATIONS = (
     VISIBILITY,
     AUTO_APPROVAL,
 )
+# Written for people, where WRITE_BACK is annotations; nobody reads them.
+WRITTEN_BACK = ("alias", "resource-id")
 # Presence counts, even of an empty value; the resource group is not one (serviceHasAdditionalConfigs).
 SETTINGS = tuple(name for name in PLS_ANNOTATIONS if name not in (CREATE, RESOURCE_GROUP))
 

@@ -7,6 +7,7 @@ alone, before any write.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import ipaddress
 import json
@@ -29,6 +30,7 @@ from reconciler.annotations import (
     SETTINGS,
     SUBNET,
     VISIBILITY,
+    WRITTEN_BACK,
     asks,
     entries,
     is_internal,
@@ -39,6 +41,7 @@ from reconciler.model import Service, ServiceRef
 
 MAX_NAT_IPS = 8
 MAX_SUBSCRIPTIONS = 100  # Private Link limits, azure-docs includes/private-link-limits.md
+MAX_UNREAD = 5  # annotations that nobody reads are named of one Service
 EVERYONE = "*"
 
 _NAME = re.compile(r"[a-zA-Z\d]|[a-zA-Z\d][a-zA-Z\d\-_.]{0,78}[a-zA-Z\d_]")
@@ -269,4 +272,17 @@ def _warnings(
             f"{prefix}{VISIBILITY} is empty: only callers with permissions on the Private Link Service "
             "see it; '*' shows it to everyone who has its alias"
         )
-    return tuple(found)
+    return (*found, *unread(service, prefix))
+
+
+def unread(service: Service, prefix: str) -> tuple[str, ...]:
+    """A sentence for each annotation below the prefix that nobody reads, but for many: a misspelt one changes nothing."""
+    names = (key.removeprefix(prefix) for key in sorted(service.annotations) if key.startswith(prefix))
+    odd = [name for name in names if name not in (*PLS_ANNOTATIONS, *WRITTEN_BACK)]
+    return tuple(_unread(prefix, name) for name in odd[:MAX_UNREAD])
+
+
+def _unread(prefix: str, name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), PLS_ANNOTATIONS, 1)
+    meant = f" (perhaps {prefix}{near[0]} is meant)" if near else ""
+    return f"{printable(prefix + name)} has no effect: there is no such annotation{meant}"

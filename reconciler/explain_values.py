@@ -7,7 +7,7 @@ from typing import Literal
 
 from reconciler import lines
 from reconciler.annotations import CREATE, asks, is_internal
-from reconciler.claims import Claim, Wish, shown
+from reconciler.claims import Claim, Wish, shown, unread
 from reconciler.model import Absent, PrivateLinkService, Service, Subnet, Unknown
 from reconciler.plan import Finding, Reason, Severity
 from reconciler.planning.acquaintance import owner_name
@@ -90,9 +90,10 @@ def wishes(service: Service) -> Check:
 
 def asking(service: Service, prefix: str) -> Check:
     """Whether it asks for a Private Link Service."""
-    asked = service.annotations.get(prefix + CREATE)
-    value = "is not set" if asked is None else f"is {shown(asked)}"
-    return passed("asks", f"{prefix}{CREATE} {value}", asks(service, prefix))
+    asked, holds = service.annotations.get(prefix + CREATE), asks(service, prefix)
+    value = "is not set" if asked is None else f"is {shown(asked)}{'' if holds else ', and only true asks'}"
+    others = () if holds else unread(service, prefix)
+    return passed("asks", "; ".join((f"{prefix}{CREATE} {value}", *others)), holds)
 
 
 def eligible(service: Service, claim: Claim) -> Check:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler import arm_ids
+from reconciler.annotations import WRITTEN_BACK
 from reconciler.model import Condition, Service, ServiceEvent, ServiceRef
 from reconciler.plan import Finding, Reason, Severity
 from reconciler.telling import Telling
@@ -23,7 +24,7 @@ _RIGHTS = {
     EVENTS: ("create and patch events", _FOR_STATUS),
     ANNOTATIONS: ("patch services", "Apply infra/rbac/services-annotate.yaml, or set WRITE_BACK=status"),
 }
-ALIAS, RESOURCE_ID = "alias", "resource-id"  # what follows the prefix of the Private Link annotations
+ALIAS, RESOURCE_ID = WRITTEN_BACK  # what follows the prefix of the Private Link annotations
 _MOST_MESSAGE = 32_768  # what the API's own types allow of a condition's message
 _EVENTS = {
     Kind.CREATED: "PrivateLinkServiceCreated",

@@ -10,11 +10,12 @@ from reconciler.annotations import (
     LB_INTERNAL_SUBNET,
     PLS_ANNOTATIONS,
     SETTINGS,
+    WRITTEN_BACK,
     entries,
     is_true,
     trim,
 )
-from reconciler.claims import Claim, Invalid, Wish, read_claim, shown
+from reconciler.claims import MAX_UNREAD, Claim, Invalid, Wish, read_claim, shown
 from reconciler.model import STANDARD_PREFIX
 from tests.builders import service
 
@@ -270,3 +271,36 @@ def test_values_are_shown_short_and_without_control_characters() -> None:
 def test_trimming_is_gos_not_pythons(text: str) -> None:
     """Information separators stay."""
     assert trim(text) == text
+
+
+# Annotations that nobody reads
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("visibilty", "visibility"),
+        ("Auto-Approval", "auto-approval"),
+        ("ip-configuration-subnets", "ip-configuration-subnet"),
+        ("colour", ""),
+    ],
+)
+def test_an_annotation_that_nobody_reads_is_a_warning(name: str, meant: str) -> None:
+    """A misspelt one would leave the default in force without a word."""
+    [warning] = claim({name: "*"}).warnings
+    assert f"azure-pls-{name} has no effect" in warning
+    assert warning.endswith(f"(perhaps {STANDARD_PREFIX}{meant} is meant)" if meant else "no such annotation")
+
+
+def test_annotations_that_are_read_or_written_are_no_mistakes() -> None:
+    """Ours, and those of others: only what begins with the prefix is Private Link's."""
+    known = dict.fromkeys((*PLS_ANNOTATIONS, *WRITTEN_BACK), "1") | {
+        "ip-configuration-ip-address": "10.0.0.1"
+    }
+    others = {"example.com/visibilty": "*", LB_INTERNAL: "true"}
+    assert not [w for w in claim(known, annotations=others).warnings if "no effect:" in w]
+
+
+def test_of_many_annotations_that_nobody_reads_a_few_are_named() -> None:
+    """Whoever writes a Service cannot fill the findings."""
+    assert len(claim({f"odd-{number}": "" for number in range(99)}).warnings) == MAX_UNREAD

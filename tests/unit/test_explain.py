@@ -73,7 +73,13 @@ CASES: dict[str, tuple[Observed, str, str, str]] = {
     "asks with another word": (
         observe(service(settings={"create": "yes"})),
         "asks",
-        "azure-pls-create is 'yes'",
+        "azure-pls-create is 'yes', and only true asks",
+        "",
+    ),
+    "asks by a misspelt annotation": (
+        observe(service(asks=False, settings={"creat": "true"})),
+        "asks",
+        "azure-pls-creat has no effect",
         "",
     ),
     "public": (

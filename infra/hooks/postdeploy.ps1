@@ -17,7 +17,7 @@ while ($true) {
     if ($LASTEXITCODE -eq 0 -and $listed -eq $wanted) { break }
     $left -= 1
     if ($left -le 0) {
-        throw "The function app lists $listed of $wanted functions. Its log says why: az webapp log tail -n $env:FUNCTION_APP_NAME -g $env:AZURE_RESOURCE_GROUP"
+        throw "The function app lists $listed of $wanted functions. Its log says why: AppTraces and AppExceptions in Log Analytics."
     }
     Start-Sleep -Seconds $pause
 }

@@ -15,7 +15,7 @@ left=${POSTDEPLOY_TRIES:-30}
 while listed=$(app function list --query 'length(@)') || listed=none; [ "$listed" != "$wanted" ]; do
   left=$((left - 1))
   if [ "$left" -le 0 ]; then
-    echo "The function app lists $listed of $wanted functions. Its log says why: az webapp log tail -n $FUNCTION_APP_NAME -g $AZURE_RESOURCE_GROUP" >&2
+    echo "The function app lists $listed of $wanted functions. Its log says why: AppTraces and AppExceptions in Log Analytics." >&2
     exit 1
   fi
   sleep "${POSTDEPLOY_PAUSE:-10}"

@@ -117,6 +117,7 @@ def test_both_hooks_do_the_same() -> None:
         "x-functions-key",
         "POSTDEPLOY_TRIES",
         "POSTDEPLOY_PAUSE",
+        "AppTraces and AppExceptions in Log Analytics",
     ):
         assert part in HOOK.read_text(), part
         assert part in OTHER_HOOK.read_text(), part
@@ -207,6 +208,7 @@ def test_the_hook_fails_when_functions_are_missing(tmp_path: Path, app: HTTPServ
     done = run(tmp_path, app, ["0"])
     assert done.returncode == 1
     assert f"lists 0 of {len(triggers())} functions" in done.stderr
+    assert "log tail" not in done.stderr  # Flex Consumption answers it with 404
     assert _App.seen == []
 
 

@@ -280,7 +280,7 @@ def test_trimming_is_gos_not_pythons(text: str) -> None:
     ("name", "meant"),
     [
         ("visibilty", "visibility"),
-        ("Auto-Approval", "auto-approval"),
+        ("VISIBILITY", "visibility"),
         ("ip-configuration-subnets", "ip-configuration-subnet"),
         ("colour", ""),
     ],

@@ -149,8 +149,8 @@ class Api:
             raise BadRequest(
                 409,
                 "NothingHeld" if not held else "OtherDigest",
-                f"cluster {state.cluster} holds back {held or 'nothing'}, not {digest[:80]}; look at the plan "
-                "again: only exactly the list you have read is released",
+                f"cluster {state.cluster} holds back {f'{held}, not {digest[:80]}' if held else 'nothing'}; look at "
+                "the plan again: only exactly the list you have read is released",
             )
         until = self.worker.engine.clock.now() + RELEASE_FOR
         self._change(
@@ -162,9 +162,8 @@ class Api:
 
     def _accept_identity(self, state: ClusterState, identity: str) -> Reply:
         if not state.offered or identity != state.offered:
-            offered = state.offered or "no other identity"
             raise BadRequest(
-                409, "OtherIdentity", f"cluster {state.cluster} offers {offered}, not {identity[:80]}"
+                409, "OtherIdentity", f"cluster {state.cluster} offers {not_offered(state, identity)}"
             )
         self._change(
             state.cluster,
@@ -236,6 +235,13 @@ class Api:
         if params.get("cluster", "").strip():
             return [self._one(params)]
         return [config for _, config in sorted(self.worker.configs().items())]
+
+
+def not_offered(state: ClusterState, identity: str) -> str:
+    """What a cluster offers in place of the identity that somebody wants to accept."""
+    return (
+        f"{state.offered}, not {identity[:80]}" if state.offered else "no other identity: nothing to accept"
+    )
 
 
 def _unknown(name: str, configs: Mapping[str, ClusterConfig]) -> BadRequest:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler import arm_ids, wakeups, wiring
-from reconciler.api import RELEASE_FOR
+from reconciler.api import RELEASE_FOR, not_offered
 from reconciler.bookkeeping import Outcome, Result
 from reconciler.cli import codes
 from reconciler.cli.screen import Screen, Steps
@@ -141,8 +141,7 @@ class Rounds:
             raise Rejected("it is paused; resume it first (plsctl resume)", code="Paused")
         if uid := self.wanted.accept_identity:
             if uid != state.offered:
-                offered = state.offered or "no other identity"
-                raise Rejected(f"it offers {offered}, not {uid[:80]}", code="OtherIdentity")
+                raise Rejected(f"it offers {not_offered(state, uid)}", code="OtherIdentity")
             self._decide(lambda s: replace(s, identity=uid, offered=""), f"the identity {uid} was accepted")
 
     def _release(self, run: Run, digest: str) -> Run:

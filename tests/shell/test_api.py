@@ -202,7 +202,9 @@ def test_another_list_is_not_released(braked: World) -> None:
 
 def test_nothing_held_is_not_released(world: World) -> None:
     """Else the next mass delete would pass."""
-    assert code(ask(world, "release", cluster="prod", digest="0123456789ab")) == (409, "NothingHeld")
+    refused = ask(world, "release", cluster="prod", digest="0123456789ab")
+    assert code(refused) == (409, "NothingHeld")
+    assert "holds back nothing; look at the plan again" in refused.body["error"]["message"]
 
 
 @pytest.mark.parametrize("params", [{}, {"digest": " "}, {"digest": "x", "identity": "y"}])
@@ -226,7 +228,9 @@ def test_the_identity_that_was_offered_is_accepted(world: World) -> None:
 
 def test_an_identity_that_nobody_offered_is_not_accepted(world: World) -> None:
     """It would make the cluster unknown from now on."""
-    assert code(ask(world, "release", cluster="prod", identity="x")) == (409, "OtherIdentity")
+    refused = ask(world, "release", cluster="prod", identity="x")
+    assert code(refused) == (409, "OtherIdentity")
+    assert refused.body["error"]["message"].endswith("offers no other identity: nothing to accept")
 
 
 # -- pause and resume

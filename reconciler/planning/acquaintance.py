@@ -32,6 +32,11 @@ def owner_name(pls: PrivateLinkService) -> str:
     return printable((pls.tag(OWNER_TAG) or "").strip())
 
 
+def owner_key(pls: PrivateLinkService) -> str:
+    """The Service that the owner tag names, as Kubernetes spells it: whom findings and deletes are about."""
+    return owner_name(pls).lower()
+
+
 class Acquaintance:
     """Knows every tenant that anything tells of."""
 

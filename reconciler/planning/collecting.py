@@ -20,7 +20,7 @@ from reconciler.model import (
     ServiceRef,
 )
 from reconciler.plan import DeleteConnection, DeletePls, Reason, Severity, Write
-from reconciler.planning.acquaintance import owner_name
+from reconciler.planning.acquaintance import owner_key
 from reconciler.planning.draft import Draft
 from reconciler.tenancy import standing_on, uid_prefix
 
@@ -68,7 +68,7 @@ def collect(
     draft: Draft, pls: PrivateLinkService, proofs: tuple[Proof, ...], reason: Reason, why: str = EVERY_ONE
 ) -> None:
     """Plan the delete: its connections now and the PLS in a later run, or the PLS now."""
-    owner = owner_name(pls)
+    owner = owner_key(pls)
     name = arm_ids.last_name(pls.id)
     last = DeletePls(
         pls.id,

@@ -29,7 +29,7 @@ from reconciler.plan import (
     title_of,
 )
 from reconciler.planning import waiting
-from reconciler.planning.acquaintance import owner_name
+from reconciler.planning.acquaintance import owner_key
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant
 
@@ -158,7 +158,7 @@ def _report_delete(draft: Draft, pls: PrivateLinkService, row: Ownership, due: d
     waits = due > draft.observed.now
     what = deleted_of(pls.id, bool(pls.connections))
     again = f"the delete is sent again {f'after {due:%H:%M:%S} UTC' if waits else 'now'}"
-    owner = owner_name(pls)
+    owner = owner_key(pls)
     for reason, severity, sentence in _state_of_delete(what, row, again):
         if waits or severity is Severity.ERROR:
             draft.find(reason, severity, sentence, service=owner, pls_id=pls.id, frontend_id=pls.frontend_id)

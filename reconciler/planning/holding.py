@@ -16,7 +16,7 @@ from reconciler.model import (
 )
 from reconciler.plan import STATE, Change, PutPls, Reason, Severity
 from reconciler.planning import collecting, guards, notices, puts, rows, waiting
-from reconciler.planning.acquaintance import owner_name
+from reconciler.planning.acquaintance import owner_key, owner_name
 from reconciler.planning.draft import Draft
 from reconciler.planning.verdicts import Tenant, Verdicts, judge, owns
 from reconciler.planning.world import World
@@ -63,7 +63,7 @@ def _waits(
     A delete in the way of its operation is told to come later by Azure itself, and one that Failed would
     keep for good what nobody uses.
     """
-    owner = owner_name(pls)
+    owner = owner_key(pls)
     waits = waiting.in_transit(draft, pls, owner) or (
         bool(verdicts.tenants) and waiting.waits_for(draft, load_balancer, owner, pls)
     )
@@ -169,7 +169,7 @@ def _keep(draft: Draft, pls: PrivateLinkService, why: str) -> None:
         f"Private Link Service {pls.id} is kept as it is: {why}.",
         pls_id=pls.id,
         frontend_id=pls.frontend_id,
-        service=owner_name(pls),
+        service=owner_key(pls),
     )
 
 
@@ -237,7 +237,7 @@ def decide_detached(draft: Draft, world: World, pls: PrivateLinkService) -> None
     draft.sharing += draft.acquaintance.sharing(pls.id)
     if collecting.gone(pls) in draft.observed.sightings:  # its grace is over once, whatever is waited for
         draft.seen_since(collecting.gone(pls))
-    if waiting.in_transit(draft, pls, owner_name(pls)):
+    if waiting.in_transit(draft, pls, owner_key(pls)):
         return
     if guards.deleting(draft, pls, row):
         return

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model import CLUSTER_TAG, OWNER_TAG, Proof
 from reconciler.plan import Reason, Severity
+from reconciler.telling import tellings
 from tests.builders import (
     after,
     configured,
@@ -72,6 +73,16 @@ def test_p3_after_half_an_hour_it_is_stuck_and_still_looked_at() -> None:
         busy.id,
     )
     assert later.come_back == after(minutes=35)
+
+
+def test_p3_what_is_stuck_is_told_to_the_owner_however_its_tag_is_spelled() -> None:
+    """People type tags in capitals; Services are told by their own names, or hear that all is under way."""
+    web = service()
+    busy = pls(frontend(web), "Shop/WEB", provisioningState="Updating")
+    result = decide(web, links=[busy], sightings={f"wait:{busy.id.lower()}": after(hours=-1)})
+    assert found(result, Reason.STUCK).service == web.key
+    (told,) = tellings(result.ownership, result.sharing, result.findings)
+    assert (told.service, told.reason) == (web.key, "Stuck")
 
 
 def test_p3_the_time_waited_is_forgotten_when_the_wait_ends() -> None:

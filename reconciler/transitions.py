@@ -155,11 +155,16 @@ def _owner_changed(old: Told, after: Told) -> Iterator[Transition]:
 
 def _deleted(old: Told, after: Told) -> Iterator[Transition]:
     gone = old.owners.keys() - after.owners.keys()
-    users = {key: [t for t in old.tellings if arm_ids.key(t.pls_id) == key] for key in sorted(gone)}
+    users = {key: [t for t in old.tellings if _concerns(t, key)] for key in sorted(gone)}
     for key, tellings in users.items():
         for told in tellings or [Telling(old.owners[key], False, "", "", pls_id=key)]:
             sentence = f"Private Link Service {title(told)} was deleted."
             yield _transition(Kind.DELETED, told, sentence)
+
+
+def _concerns(told: Telling, key: str) -> bool:
+    """Whether the Service has to do with this Private Link Service; who only wanted its name has not."""
+    return arm_ids.key(told.pls_id) == key and told.reason != f"{REFUSED}{Reason.NAME_TAKEN}"
 
 
 def _transition(

@@ -125,6 +125,13 @@ def test_a_refusal_is_told_again_when_it_is_another() -> None:
     assert transitions(told(first), told(second), []) == ()
 
 
+def test_who_only_wanted_its_name_did_not_lose_it() -> None:
+    """Its former owner is told, though nothing tells of that Service any more."""
+    envious = telling("shop/envious", ready=False, reason="RefusedNameTaken", alias="")
+    [gone] = transitions(told(envious, owner="shop/web"), Told((envious,)), ())
+    assert (gone.kind, gone.service) == (Kind.DELETED, "shop/web")
+
+
 def test_a_service_that_no_longer_asks_has_not_lost_its_pls() -> None:
     """The PLS lives as long as its frontend: its row is still there."""
     assert transitions(told(telling()), Told((), {KEY: "shop/web"}), []) == ()

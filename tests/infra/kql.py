@@ -31,6 +31,13 @@ WORDS = {
     *("tostring", "toint", "ago", "bin", "isnull", "isnotempty", "strcat", "percentile", "make_set"),
     *("sum", "sumif", "min", "minif", "max", "maxif", "count", "countif", "arg_max"),
 }
+# Keywords that cannot be names for Kusto's own parser (Kusto.Language, SyntaxFacts), of those one might think of.
+RESERVED = {
+    *("alias", "cancel", "date", "earliest", "external", "filter", "find", "first", "flags", "has", "join"),
+    *("last", "latest", "like", "limit", "long", "missing", "of", "on", "order", "parse", "print", "real"),
+    *("relaxed", "reset", "run", "sample", "sandbox", "search", "set", "simple", "single", "sort", "string"),
+    *("take", "throw", "time", "timespan", "to", "top", "verbose", "where", "with"),
+}
 _TEXT = re.compile(r'"[^"\n]*"')
 _NAME = re.compile(r"(?<![\w.{])[A-Za-z_]\w*")  # not a member, a time span or a parameter of the workbook
 
@@ -60,6 +67,11 @@ class Query:
     @property
     def properties(self) -> set[str]:
         """The attributes and fields it reads."""
+        return self.members | set(re.findall(r'\bProperties\["(\w+)"\]', self.text))
+
+    @property
+    def members(self) -> set[str]:
+        """Those that are read by a name, not by a text."""
         return set(re.findall(r"\bProperties\.(\w+)", self.bare))
 
     def compared(self, name: str) -> set[str]:

@@ -115,7 +115,7 @@ def html(document: Any = DOCUMENT, state: ClusterState = STATE, history: list[Js
     counted = view.counts(document)
     shown = view.cluster("prod", "sync", state, counted, NOW)
     found = view.detail(shown, state, document, history, NOW)
-    return pages.overview([shown], "prod", {"count": 0, "last": None}) + pages.detail(found)
+    return pages.overview([shown], "prod", (), {"count": 0, "last": None}) + pages.detail(found)
 
 
 class Elements(HTMLParser):

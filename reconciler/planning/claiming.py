@@ -49,12 +49,14 @@ def _tell_sharers(
 ) -> None:
     """Who would share what the elect cannot have hears why, too."""
     owner = elect.service.key
-    errors = [f for f in said if f.severity is Severity.ERROR and f.service == owner]
+    reasons = [
+        f for f in said if f.service == owner and (f.severity is Severity.ERROR or f.reason is Reason.KEPT)
+    ]
     for sharer in (t.service.key for t in verdicts.tenants if t.role == "shares"):
         lead = f"Service {sharer} is to share the Private Link Service of {owner} on frontend {frontend.name}"
         draft.findings += [
-            replace(error, sentence=f"{lead}, which has none: {error.sentence}", service=sharer)
-            for error in errors[:1]
+            replace(reason, sentence=f"{lead}, which has none: {reason.sentence}", service=sharer)
+            for reason in reasons[:1]
         ]
 
 

@@ -646,3 +646,13 @@ def test_what_holds_for_two_frontends_of_a_service_is_said_once() -> None:
     fronts = [frontend(web), frontend(web, lb="second-internal", name=f"{uid_prefix(web.uid)}-subnet")]
     result = decide(web, frontends=fronts, cluster=configured(in_tree="active"))
     assert reasons(result) == [Reason.SETTLING]
+
+
+def test_who_stands_on_the_frontend_that_a_pls_is_kept_from_hears_it() -> None:
+    """It does not share what is on the other frontend of its neighbour, and has no other."""
+    web, guest = service(settings={"name": "one"}), service("guest", age_days=1)
+    fronts = [frontend(web), frontend(web, guest, lb="second-internal")]
+    result = decide(web, guest, frontends=fronts)
+    assert put_of(result).frontend_id == fronts[0].id
+    [kept] = [f for f in result.findings if f.service == guest.key]
+    assert (kept.reason, kept.frontend_id) == (Reason.KEPT, fronts[1].id)

@@ -11,12 +11,12 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from reconciler import api, ingest, logs, settings, wiring
+from reconciler import api, context, ingest, logs, settings, wiring
 from reconciler.dashboard import answers
 from reconciler.events import Event, in_utc
 
@@ -25,6 +25,10 @@ logs.set_up()
 wired = wiring.Lazy(lambda: wiring.app(settings.load(os.environ)))
 wiring.report_mistakes(os.environ)
 
+T = TypeVar("T")
+# Python's own threads are five on one core: as many runs as the queue hands out at once (host.json) would take them
+# all, and a pause, a request for health and the timers would wait for the end of one.
+THREADS = context.Threads(64, thread_name_prefix="function")
 STORAGE = "AzureWebJobsStorage"
 # Read at indexing: a %SETTING% in a binding would have no default.
 LB_EVENTS = settings.trigger_setting("LB_EVENTS_QUEUE", os.environ)
@@ -36,18 +40,22 @@ SIGNED_IN = answers.is_signed_in_by_platform(os.environ)
 DATA_LEVEL = func.AuthLevel.ANONYMOUS if SIGNED_IN else func.AuthLevel.FUNCTION
 
 
+async def _on_a_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+
+
 @app.function_name("on_event_queue")
 @app.queue_trigger(arg_name="message", queue_name=LB_EVENTS, connection=STORAGE)
 async def on_event_queue(message: func.QueueMessage) -> None:
     """Events that Event Grid put into the storage queue."""
-    await asyncio.to_thread(lambda: ingest.on_events(wired().worker, message.get_body()))
+    await _on_a_thread(lambda: ingest.on_events(wired().worker, message.get_body()))
 
 
 @app.function_name("on_event_grid")
 @app.event_grid_trigger(arg_name="event")
 async def on_event_grid(event: func.EventGridEvent) -> None:
     """Events of a subscription that points at this function directly."""
-    await asyncio.to_thread(lambda: ingest.wake_for(wired().worker, (_event(event),)))
+    await _on_a_thread(lambda: ingest.wake_for(wired().worker, (_event(event),)))
 
 
 def _event(event: Any) -> Event:
@@ -61,14 +69,14 @@ def _event(event: Any) -> Event:
 @app.timer_trigger(arg_name="timer", schedule=RESYNC_SCHEDULE)
 async def on_timer(timer: func.TimerRequest) -> None:
     """A full pass: one message per cluster."""
-    await asyncio.to_thread(lambda: ingest.on_timer(wired().worker))
+    await _on_a_thread(lambda: ingest.on_timer(wired().worker))
 
 
 @app.function_name("on_probe")
 @app.timer_trigger(arg_name="timer", schedule=PROBE_SCHEDULE, use_monitor=False)
 async def on_probe(timer: func.TimerRequest) -> None:
     """Has any Service changed? One message per cluster."""
-    await asyncio.to_thread(lambda: ingest.on_probe(wired().worker))
+    await _on_a_thread(lambda: ingest.on_probe(wired().worker))
 
 
 @app.function_name("on_reconcile")
@@ -76,25 +84,21 @@ async def on_probe(timer: func.TimerRequest) -> None:
 async def on_reconcile(message: func.QueueMessage) -> None:
     """The worker: one wake-up of one cluster."""
     inserted = message.insertion_time or datetime.now(UTC)
-    await asyncio.to_thread(lambda: ingest.on_wake_up(wired().worker, message.get_body(), _utc(inserted)))
+    await _on_a_thread(lambda: ingest.on_wake_up(wired().worker, message.get_body(), _utc(inserted)))
 
 
 @app.function_name("on_poison")
 @app.queue_trigger(arg_name="message", queue_name=f"{RECONCILE}-poison", connection=STORAGE)
 async def on_poison(message: func.QueueMessage) -> None:
     """A wake-up that failed for good."""
-    await asyncio.to_thread(
-        lambda: ingest.on_poison(wired().worker, message.get_body(), f"{RECONCILE}-poison")
-    )
+    await _on_a_thread(lambda: ingest.on_poison(wired().worker, message.get_body(), f"{RECONCILE}-poison"))
 
 
 @app.function_name("on_poison_event")
 @app.queue_trigger(arg_name="message", queue_name=f"{LB_EVENTS}-poison", connection=STORAGE)
 async def on_poison_event(message: func.QueueMessage) -> None:
     """An event that failed for good."""
-    await asyncio.to_thread(
-        lambda: ingest.on_poison(wired().worker, message.get_body(), f"{LB_EVENTS}-poison")
-    )
+    await _on_a_thread(lambda: ingest.on_poison(wired().worker, message.get_body(), f"{LB_EVENTS}-poison"))
 
 
 def _utc(moment: datetime) -> datetime:
@@ -154,7 +158,7 @@ async def history(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether settings and ledgers can be read; tells nothing else."""
-    reply = await asyncio.to_thread(lambda: api.answer(lambda: wired().api.health()))
+    reply = await _on_a_thread(lambda: api.answer(lambda: wired().api.health()))
     healthy = reply.status == 200
     return _response(api.Reply(200 if healthy else 503, {"status": "ok" if healthy else "failing"}))
 
@@ -163,14 +167,14 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     """The page without data."""
-    return _answer(await asyncio.to_thread(lambda: answers.page(urlsplit(req.url).path, SIGNED_IN)))
+    return _answer(await _on_a_thread(lambda: answers.page(urlsplit(req.url).path, SIGNED_IN)))
 
 
 @app.function_name("dashboard_file")
 @app.route(route="dashboard/static/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def dashboard_file(req: func.HttpRequest) -> func.HttpResponse:
     """A file of the page."""
-    return _answer(await asyncio.to_thread(lambda: answers.file(req.route_params.get("name", ""))))
+    return _answer(await _on_a_thread(lambda: answers.file(req.route_params.get("name", ""))))
 
 
 @app.function_name("dashboard_data")
@@ -181,7 +185,7 @@ async def dashboard_data(req: func.HttpRequest) -> func.HttpResponse:
     def work() -> answers.Answer:
         return answers.data(lambda: wired().board, datetime.now(UTC), req.params, req.headers, SIGNED_IN)
 
-    return _answer(await asyncio.to_thread(work))
+    return _answer(await _on_a_thread(work))
 
 
 def _answer(found: answers.Answer) -> func.HttpResponse:
@@ -201,7 +205,7 @@ async def _serve(
         params = api.parameters(query, req.get_body())
         return call(wired().api, params)
 
-    return _response(await asyncio.to_thread(lambda: api.answer(work)))
+    return _response(await _on_a_thread(lambda: api.answer(work)))
 
 
 def _response(reply: api.Reply) -> func.HttpResponse:

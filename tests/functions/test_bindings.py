@@ -1,6 +1,9 @@
 """What the platform is told: names, triggers, queues, schedules, and who may call."""
 
+import asyncio
 import importlib.util
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +32,19 @@ BELOW = {"dashboard_file": "dashboard/static/{name}", "dashboard_data": "dashboa
 ANONYMOUS = {"health", "dashboard", "dashboard_file"}
 
 
-def triggers() -> dict[str, dict[str, Any]]:
-    """The trigger of each function, from a module of its own: an app can be asked once."""
+def module() -> Any:
+    """The app, as a module of its own: an app can be asked once."""
     spec = importlib.util.spec_from_file_location("function_app_once", FILE)
     assert spec
     assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {f.get_function_name(): f.get_trigger().get_dict_repr() for f in module.app.get_functions()}
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def triggers() -> dict[str, dict[str, Any]]:
+    """The trigger of each function."""
+    return {f.get_function_name(): f.get_trigger().get_dict_repr() for f in module().app.get_functions()}
 
 
 def of_kind(kind: str) -> dict[str, dict[str, Any]]:
@@ -109,3 +117,23 @@ def test_only_what_tells_nothing_is_anonymous(
     levels = {name: t["authLevel"].name for name, t in of_kind("httpTrigger").items()}
     assert {name for name, level in levels.items() if level == "ANONYMOUS"} == ANONYMOUS | open_too
     assert {level for name, level in levels.items() if name not in ANONYMOUS | open_too} == {"FUNCTION"}
+
+
+def test_a_request_is_answered_while_runs_are_under_way() -> None:
+    """A pause is most urgent then. As many runs go on at once as the host hands out to one instance."""
+    queues = json.loads(FILE.with_name("host.json").read_text())["extensions"]["queues"]
+    runs = len(QUEUES) * (queues["batchSize"] + queues["newBatchThreshold"])
+    made, begun, ended = module(), threading.Barrier(runs + 1), threading.Event()
+
+    def work() -> bool:
+        begun.wait(20)
+        return ended.wait(20)
+
+    async def answered() -> None:
+        under_way = [asyncio.ensure_future(made._on_a_thread(work)) for _ in range(runs)]
+        await made._on_a_thread(lambda: begun.wait(20))
+        assert await asyncio.wait_for(made._on_a_thread(lambda: "paused"), 20) == "paused"
+        ended.set()
+        assert all(await asyncio.gather(*under_way))
+
+    asyncio.run(answered())

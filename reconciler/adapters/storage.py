@@ -7,7 +7,6 @@ connections) would hold a worker and its lease; the wake-up queue brings everyth
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
@@ -137,8 +137,18 @@ def _blob_options() -> dict[str, Any]:
 
 
 # What the SDKs let through where half an answer comes, or none of theirs: the transport's own errors are
-# OSErrors, and the table SDK takes answers of inserts and batches apart without looking.
-_SDK_FAILURES = (AzureError, http.client.HTTPException, json.JSONDecodeError, OSError, AttributeError)
+# OSErrors, and the SDKs take bodies and headers apart without looking: text that is no UTF-8, XML that is none.
+_SDK_FAILURES = (
+    AzureError,
+    http.client.HTTPException,
+    ElementTree.ParseError,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
 
 
 @contextmanager

@@ -120,6 +120,8 @@ class Table:
                 raise
 
     def _checked(self, entity: TableEntity) -> TableEntity:
+        if not {"PartitionKey", "RowKey"} <= entity.keys():  # another answered: no row that is empty
+            raise OutcomeUnknown(f"reading the table {self.name}: what was sent is no row")
         check_schema(self.name, entity)
         return entity
 

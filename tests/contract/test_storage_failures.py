@@ -31,7 +31,7 @@ from sandbox.storage import Storage
 from sandbox.tls import Authority
 from tests.contract.azure_world import StaticToken
 from tests.contract.forwarder import Forwarder, forwarding
-from tests.contract.servers import Scripted
+from tests.contract.servers import Answer, Scripted
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 SIGNATURE = "c2VjcmV0"
@@ -262,6 +262,40 @@ def test_one_hiccup_of_a_read_is_not_noticed(ledger: TableLedger, forwarder: For
     """A connection that was closed while idle is daily bread."""
     forwarder.fail("reset-after", times=1)
     assert ledger.sharing("prod") == ()
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize(
+    "body", [b"nicht verf\xfcgbar", b"1", b"[" * 100_000, b'{"error":{"code":[],"message":{}}}']
+)
+@pytest.mark.parametrize("kind", ["application/json", "application/xml"])
+def test_whatever_answers_in_place_of_storage_is_an_error_of_ours(
+    script: Scripted,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    body: bytes,
+    status: int,
+) -> None:
+    """A proxy's page in another encoding, say: the SDKs fail in reading it, each in its own way."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_path))
+    addresses = StorageSettings(table_uri=script.url, queue_uri=script.url, blob_uri=script.url)
+    script.answers[""] = Answer(status, body, {"Content-Type": kind, "Content-Range": "x"})
+    for call in _calls(StorageAccount(addresses, StaticToken())):
+        with suppress(OutsideError):
+            call()
+
+
+def test_an_object_that_is_no_row_is_no_empty_row(
+    script: Scripted, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty state is not paused, and an empty lease is free."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_path))
+    script.answers[""] = Answer(200, b'{"message":"try later"}', {"Content-Type": "application/json"})
+    ledger = TableLedger(StorageAccount(StorageSettings(table_uri=script.url), StaticToken()))
+    for read in (ledger.state, ledger.lease):
+        with pytest.raises(RetryLater):
+            read("prod")
 
 
 def _calls(account: StorageAccount) -> list[Callable[[], object]]:

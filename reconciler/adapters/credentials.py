@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.wire import clean
-from reconciler.errors import Denied, RetryLater, SettingsError
+from reconciler.errors import Denied, OutsideError, RetryLater, SettingsError
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
@@ -28,6 +28,7 @@ class Credential:
         self._advice = advice
         self._lock = threading.Lock()
         self._status = 0
+        self._failed: dict[tuple[str, ...], OutsideError] = {}  # the last try, by scopes
         try:
             self._inner = make(self._note)
         except ValueError as error:  # of its environment variables; the SDK's words say which
@@ -52,15 +53,27 @@ class Credential:
         self._status = response.http_response.status_code
 
     def _ask(self, method: str, *scopes: str, **options: Any) -> Any:
+        """Who waits for another's try shares its failure: one after another they would wait for a timeout each."""
+        before = self._failed.get(scopes)
+        with self._lock:
+            failed = self._failed.get(scopes)
+            if failed is not None and failed is not before:
+                raise failed
+            try:
+                return self._asked(method, *scopes, **options)
+            except OutsideError as error:
+                self._failed[scopes] = error
+                raise
+
+    def _asked(self, method: str, *scopes: str, **options: Any) -> Any:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-        with self._lock:
-            try:
-                return getattr(self._inner, method)(*scopes, **options)
-            except ClientAuthenticationError as error:
-                raise self._refused(error) from error
-            except (AzureError, OSError, ValueError) as error:
-                raise RetryLater(f"The identity service cannot be reached: {clean(str(error))}") from error
+        try:
+            return getattr(self._inner, method)(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise self._refused(error) from error
+        except (AzureError, OSError, ValueError) as error:
+            raise RetryLater(f"The identity service cannot be reached: {clean(str(error))}") from error
 
     def _refused(self, error: Any) -> Denied | RetryLater:
         words = clean(str(error.message))

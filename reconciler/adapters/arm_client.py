@@ -222,14 +222,21 @@ def path_of(resource_id: str) -> str:
     """The path of a resource. Raises Rejected for what is no id: names may come from annotations."""
     if arm_ids.parse(resource_id) is None or {".", ".."} & set(resource_id.split("/")):
         raise Rejected(f"{resource_id[:200]!r} is no resource id")
-    return "/" + quote(resource_id.strip().strip("/"), safe="/")
+    return "/" + _quoted(resource_id.strip().strip("/"), safe="/")
 
 
 def segment(name: str) -> str:
     """A name as a part of a path. Raises Rejected for what would lead elsewhere."""
     if not name or name in (".", ".."):
         raise Rejected(f"{name!r} is no name of a subscription or resource group")
-    return quote(name, safe="")
+    return _quoted(name, safe="")
+
+
+def _quoted(text: str, safe: str) -> str:
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:  # half a character, which JSON can hold
+        raise Rejected(f"{text[:200]!r} holds what is no text") from None
 
 
 def shown(path: str) -> str:

@@ -84,7 +84,7 @@ class KubernetesConnection:
             timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
             response = client.call_api(*serialized, _request_timeout=timeout).response
             body = self._body(response, deadline)
-        except (ApiException, HTTPError) as error:
+        except (ApiException, HTTPError, ValueError) as error:  # ValueError: a Location that is no address
             if outdated(error):
                 self._begin_anew(opened)
             raise broken(self.name, error) from error

@@ -10,6 +10,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from reconciler.adapters.arm import ArmAccess, ArmAzure
+from reconciler.adapters.arm_client import path_of, segment
 from reconciler.errors import OutcomeUnknown, Rejected, RetryLater
 from sandbox.tls import Authority
 from tests.contract.azure_world import PLS, SUBNET, SUBSCRIPTION, StaticToken, stored_pls, wish
@@ -129,3 +130,11 @@ def test_the_environments_proxy_is_used_unless_it_is_told_not_to(
     [(_, _, headers)] = script.seen
     assert headers["Authorization"] == "Bearer secret"
     assert headers["User-Agent"].startswith("pls-reconciler")
+
+
+def test_a_name_that_is_no_text_is_not_asked_for() -> None:
+    """JSON can hold half a character, and an address cannot: a run must not break for that."""
+    with pytest.raises(Rejected):
+        path_of(f"{PLS}\ud800")
+    with pytest.raises(Rejected):
+        segment("\ud800")

@@ -262,6 +262,15 @@ def test_a_dripping_server_ends_at_the_time_limit(script: Scripted, authority: A
     cluster.close()
 
 
+def test_a_redirect_to_what_is_no_address_is_an_error_of_ours(script: Scripted, authority: Authority) -> None:
+    """The library takes it apart before it sees that it is not to be followed."""
+    script.answers[""] = Answer(302, headers={"Location": "https://["})
+    cluster = KubernetesCluster(ApiAccess(server=script.url, ca_file=str(authority.ca_path)), 5)
+    with pytest.raises(RetryLater):
+        cluster.list_services()
+    cluster.close()
+
+
 def test_the_api_says_what_our_identity_may_do(real_cluster: RealWorld) -> None:
     """Asked, not tried: the doctor must not write."""
     running, folder = real_cluster.running, real_cluster.directory

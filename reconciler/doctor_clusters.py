@@ -71,7 +71,8 @@ def _answers(patient: Patient, config: ClusterConfig) -> Iterator[Diagnosis]:
             config.name,
             "failed",
             f"another cluster answers: its identity is {identity}, it was {accepted}",
-            f"if it was rebuilt, or its Service default/kubernetes deleted: plsctl accept-identity {identity} --cluster {config.name}",
+            f"if it was rebuilt, or its Service default/kubernetes deleted: plsctl accept-identity {identity} "
+            f"--cluster {config.name}",
         )
     services = cluster.list_services()
     asking = sum(service.live and asks(service, config.pls_prefix) for service in services)

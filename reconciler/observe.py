@@ -168,8 +168,8 @@ def _services(
     if state.identity and identity != state.identity:
         return Unknown(
             f"another cluster answers under the address of {config.name}: the UID of default/kubernetes is "
-            f"{identity}, it was {state.identity}. If the cluster was rebuilt, or that Service deleted, accept it: POST /api/release "
-            f"with cluster={config.name} and identity={identity}, or apply --accept-identity {identity}"
+            f"{identity}, it was {state.identity}. If the cluster was rebuilt, or that Service deleted, accept it: "
+            f"POST /api/release with cluster={config.name} and identity={identity}, or apply --accept-identity {identity}"
         ), identity
     return services, identity
 

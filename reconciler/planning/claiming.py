@@ -49,15 +49,14 @@ def _tell_sharers(
 ) -> None:
     """Who would share what the elect cannot have hears why, too."""
     owner = elect.service.key
-    reasons = [
-        f for f in said if f.service == owner and (f.severity is Severity.ERROR or f.reason is Reason.KEPT)
-    ]
+    telling = (f for f in said if f.severity is Severity.ERROR or f.reason is Reason.KEPT)
+    reason = next((f for f in telling if f.service == owner), None)
+    if reason is None:
+        return
     for sharer in (t.service.key for t in verdicts.tenants if t.role == "shares"):
         lead = f"Service {sharer} is to share the Private Link Service of {owner} on frontend {frontend.name}"
-        draft.findings += [
-            replace(reason, sentence=f"{lead}, which has none: {reason.sentence}", service=sharer)
-            for reason in reasons[:1]
-        ]
+        sentence = f"{lead}, which has none: {reason.sentence}"
+        draft.findings.append(replace(reason, sentence=sentence, service=sharer))
 
 
 def _verdicts(draft: Draft, world: World, frontend: Frontend) -> Verdicts:

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 
 from tests.functions.test_bindings import triggers
 from tests.infra.bicep import INFRA, ROOT, bicep, literal
+from tests.infra.sites import served
 
 MAIN = INFRA / "main.bicep"
 HOOK = INFRA / "hooks/postdeploy.sh"
@@ -146,13 +146,8 @@ class _App(BaseHTTPRequestHandler):
 def app() -> Iterator[HTTPServer]:
     """An address that the hook can call."""
     _App.seen, _App.statuses = [], []
-    server = HTTPServer(("127.0.0.1", 0), _App)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(_App) as site:
+        yield site
 
 
 def run(tmp_path: Path, app: HTTPServer, listed: list[str]) -> subprocess.CompletedProcess[str]:

@@ -8,15 +8,15 @@ import runpy
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.infra.bicep import INFRA, ROOT
+from tests.infra.sites import served
 
 SCRIPT = INFRA / "hooks/publish.py"
 PACKAGE = b"PK-the-package"
@@ -54,16 +54,10 @@ class _Site(BaseHTTPRequestHandler):
 def publish() -> Iterator[Callable[[], None]]:
     """The upload to a site on this machine."""
     _Site.seen, _Site.upload, _Site.answers = [], (202, "the-id"), []
-    server = HTTPServer(("127.0.0.1", 0), _Site)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
     script = runpy.run_path(str(SCRIPT))
-    yield lambda: script["publish"](
-        f"http://127.0.0.1:{server.server_port}", "the-token", PACKAGE, pause=0, tries=4
-    )
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(_Site) as site:
+        address = f"http://127.0.0.1:{site.server_port}"
+        yield lambda: script["publish"](address, "the-token", PACKAGE, pause=0, tries=4)
 
 
 def status(number: int, text: str = "") -> tuple[int, object]:
